@@ -1,0 +1,17 @@
+//! The HTTP API over a real engine, a real store and real telemetry in a temporary folder.
+//!
+//! Requests go straight into the router; what a socket would add is tested with the binary.
+
+mod access;
+mod audit;
+mod control;
+mod guard;
+mod health;
+mod ingest;
+mod lists;
+mod openapi;
+mod session;
+mod stream;
+mod things;
+mod tokens;
+mod world;

@@ -1,0 +1,23 @@
+//! Detection: signals in, findings and derived series out.
+//!
+//! Pure and synchronous: no I/O, no clock, no randomness. Time is the `now` of each call, so that the same
+//! calls always give the same output, and a [`Detection::snapshot`] taken anywhere continues as if nothing
+//! had happened. Every table is bounded; the least recently used entry makes room.
+//!
+//! A detector is one file in `detectors/` behind one trait, and one line in the table there. What several
+//! detectors need is computed once, in `features/`. Explaining findings and grouping them is not done here.
+
+mod bounded;
+mod detection;
+mod detectors;
+mod features;
+mod findings;
+mod histogram;
+mod proportion;
+mod settings;
+mod stats;
+mod templates;
+pub mod univariate;
+
+pub use detection::{Detection, Output, RestoreError};
+pub use settings::Settings;

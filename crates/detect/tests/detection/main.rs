@@ -1,0 +1,6 @@
+//! The stack against a simulated world: healthy hours, every fault, and replay.
+
+mod faults;
+mod healthy;
+mod replay;
+mod world;

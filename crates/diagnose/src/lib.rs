@@ -1,0 +1,24 @@
+//! Diagnosis: where a finding belongs, and what caused the findings of one incident.
+//!
+//! [`group`] puts findings that belong together into incidents by topology, time and shared change.
+//! [`diagnose`] ranks the causes of one incident by structure (who depends on whom), deviation (how
+//! abnormal), timing (who moved first), change (what was altered just before) and history (what incidents
+//! that looked alike turned out to be), and cites evidence that can be opened again.
+//!
+//! Pure: equal input gives equal output, ids included. No I/O, no clock, no language model. What to do
+//! about a cause is not decided here. How it works and why: `docs/decisions/0005-diagnosis.md`.
+
+mod classes;
+mod evidence;
+mod group;
+mod impact;
+mod input;
+mod place;
+mod probability;
+mod rank;
+mod topology;
+mod words;
+
+pub use group::{Grouping, OpenIncident, group};
+pub use input::{Diagnosis, Input, PastIncident, Settings, World};
+pub use rank::diagnose;

@@ -1,0 +1,96 @@
+//! Sentences for people about causes. No judgement is made here.
+
+use model::{FailureClass, Finding, FindingKind};
+
+/// What happened to a service, after its name: `checkout` + ` crashed`.
+pub(crate) fn happened(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::Crash => "crashed",
+        FailureClass::CrashLoop => "crashes again and again after each start",
+        FailureClass::Hang => "runs but does not answer",
+        FailureClass::MemoryLeak => "leaks memory",
+        FailureClass::CpuSpin => "burns the processor",
+        FailureClass::SlowDependency => "answers slowly",
+        FailureClass::BadRelease => "fails since its new release",
+        FailureClass::BadConfig => "fails since its new configuration",
+        FailureClass::DiskFull => "runs out of disk",
+        FailureClass::LogFlood => "floods its log",
+        FailureClass::Unknown => "is in trouble of an unknown kind",
+    }
+}
+
+/// What it does to those that wait for it.
+fn harms(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::SlowDependency | FailureClass::CpuSpin | FailureClass::LogFlood => "slows",
+        _ => "affects",
+    }
+}
+
+/// The title of a cause: `payments answers slowly and slows checkout and gateway (p95 latency 812 ms, …)`.
+pub(crate) fn title(service: &str, class: FailureClass, victims: &[&str], main: Option<&Finding>) -> String {
+    let mut text = format!("{service} {}", happened(class));
+    if !victims.is_empty() {
+        text.push_str(&format!(" and {} {}", harms(class), list(victims)));
+    }
+    if let Some(finding) = main.filter(|f| !f.summary.is_empty()) {
+        text.push_str(&format!(" ({})", clip(&finding.summary, 120)));
+    }
+    text
+}
+
+/// `a`, `a and b`, `a, b and c`, `a, b, c and 7 more`.
+pub(crate) fn list(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] if names.len() <= 4 => format!("{} and {last}", first.join(", ")),
+        _ => format!("{} and {} more", names[..3].join(", "), names.len() - 3),
+    }
+}
+
+/// At most `max` characters; findings quote what others wrote, which may be huge.
+pub(crate) fn clip(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A kind of finding, for people.
+pub(crate) fn kind(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::ProbeFailure => "failing probes",
+        FindingKind::ProcessExit => "a process exit",
+        FindingKind::RestartLoop => "a restart loop",
+        FindingKind::ErrorRate => "errors",
+        FindingKind::Latency => "slow answers",
+        FindingKind::CpuSaturation => "a busy processor",
+        FindingKind::MemoryLeak => "growing memory",
+        FindingKind::DiskFilling => "a filling disk",
+        FindingKind::LogNewPattern => "a new log pattern",
+        FindingKind::LogBurst => "a burst of logs",
+        FindingKind::MetricAnomaly => "an unusual metric",
+    }
+}
+
+/// The longest fixed part of a log template, to search for.
+pub(crate) fn query(template: &str) -> String {
+    let longest = template.split("<*>").map(str::trim).max_by_key(|part| part.len()).unwrap_or_default();
+    clip(longest, 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_read_like_english_and_hostile_text_is_clipped() {
+        assert_eq!(list(&["a"]), "a");
+        assert_eq!(list(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(list(&["a", "b", "c", "d", "e"]), "a, b, c and 2 more");
+        assert_eq!(clip("äöü", 2), "äö…");
+        assert_eq!(query("order <*> failed: no space left on <*>"), "failed: no space left on");
+        assert_eq!(query("<*>"), "");
+    }
+}

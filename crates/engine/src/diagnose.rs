@@ -1,0 +1,432 @@
+//! Stage "diagnose": findings become incidents, incidents get ranked causes.
+
+use std::collections::BTreeMap;
+
+use diagnose::{Diagnosis, Grouping, Input, OpenIncident, PastIncident, World};
+use model::{
+    Change, Finding, FindingState, Impact, Incident, IncidentId, IncidentStatus, Service, ServiceGraph,
+    Severity, TimelineEntry, TimelineKind,
+};
+use serde_json::json;
+
+use crate::command::{Asker, Refusal, Reply, refuse_acknowledge, refuse_resolve};
+use crate::records::put;
+use crate::situation::{Effects, Open, Situation};
+
+/// A diagnosis is made anew at most this often.
+const DIAGNOSE_EVERY_MS: i64 = 250;
+/// Detectors estimate a start to about this.
+const REPAIR_SLACK_MS: i64 = 2_000;
+/// Lines kept in a timeline; the first ones are kept, the newest ones replace each other.
+const MAX_TIMELINE: usize = 500;
+
+/// What the pure diagnosis looks at, borrowed from the situation.
+struct Surroundings {
+    graph: ServiceGraph,
+    services: Vec<Service>,
+    changes: Vec<Change>,
+    settings: diagnose::Settings,
+}
+
+impl Surroundings {
+    fn world(&self) -> World<'_> {
+        World {
+            graph: &self.graph,
+            services: &self.services,
+            changes: &self.changes,
+            settings: &self.settings,
+        }
+    }
+}
+
+impl Situation {
+    /// Takes findings in the order of detection; a finding known to be over stays over (replays repeat).
+    pub(crate) fn take_findings(&mut self, findings: Vec<Finding>, effects: &mut Effects) {
+        if findings.is_empty() {
+            return;
+        }
+        let surroundings = self.surroundings();
+        for finding in findings {
+            let known = self.findings.get(&finding.id);
+            let stale = known.is_some_and(|k| {
+                k.last_seen_at > finding.last_seen_at
+                    || (k.state == FindingState::Cleared && finding.state == FindingState::Firing)
+            });
+            if stale {
+                continue;
+            }
+            effects.ops.push(put(&finding));
+            let cleared = finding.state == FindingState::Cleared;
+            let id = finding.id.clone();
+            let text = format!("{}: {}", finding.service, finding.summary);
+            self.findings.insert(id.clone(), finding);
+            match self.belongs.get(&id).cloned() {
+                Some(incident) if cleared => {
+                    self.note(
+                        &incident,
+                        TimelineKind::Finding,
+                        format!("Cleared: {text}"),
+                        Some(id.to_string()),
+                    );
+                }
+                Some(_) => {}
+                None if cleared => continue,
+                None => self.place(&id, &surroundings, effects),
+            }
+            if let Some(open) = self.belongs.get(&id).and_then(|i| self.incidents.get_mut(i)) {
+                open.stale = true;
+            }
+        }
+        self.recount();
+    }
+
+    /// Puts a new finding into an incident, or opens one for it. Findings of low severity never open one:
+    /// they wait until something worse comes that they belong to.
+    fn place(&mut self, id: &model::FindingId, surroundings: &Surroundings, effects: &mut Effects) {
+        let Some(finding) = self.findings.get(id).cloned() else { return };
+        let open: Vec<OpenIncident<'_>> = self
+            .incidents
+            .values()
+            .map(|o| OpenIncident {
+                id: &o.incident.id,
+                findings: o.incident.findings.iter().filter_map(|f| self.findings.get(f)).collect(),
+            })
+            .collect();
+        let grouping = match self.consequence(&finding, &surroundings.graph) {
+            Some((incident, why)) => Grouping::Join { incident, why },
+            None => diagnose::group(&finding, &open, &surroundings.world()),
+        };
+        match grouping {
+            Grouping::Join { incident, why } => self.join(&incident, &finding, why),
+            Grouping::Open { .. } if finding.severity == Severity::Low => {}
+            Grouping::Open { why } => {
+                let incident = self.open_incident(&finding, why, effects);
+                self.adopt_waiting(&incident, surroundings);
+            }
+        }
+    }
+
+    /// Whether a finding began while a repair worked on its service, or on one that it calls: then it is a
+    /// consequence of the repair and belongs to its incident.
+    fn consequence(&self, finding: &Finding, graph: &ServiceGraph) -> Option<(IncidentId, String)> {
+        let repaired = |open: &Open| {
+            let run = open.incident.recommendations.last().filter(|_| !open.incident.runs.is_empty())?;
+            let working = self.run_of(&open.incident.id).is_some()
+                || open.verified_at.is_some_and(|at| finding.started_at <= at);
+            let began = open.incident.timeline.iter().rev().find(|t| t.kind == TimelineKind::Run)?.at;
+            let after = finding.started_at >= began.plus_ms(-REPAIR_SLACK_MS);
+            let depends =
+                finding.service == run.service || graph.path(&finding.service, &run.service).is_some();
+            (working && after && depends).then(|| run.service.clone())
+        };
+        self.incidents.values().find_map(|open| {
+            let service = repaired(open)?;
+            Some((open.incident.id.clone(), format!("began while the repair of {service} was under way")))
+        })
+    }
+
+    fn open_incident(&mut self, finding: &Finding, why: String, effects: &mut Effects) -> IncidentId {
+        let id = IncidentId::derive(finding.detected_at, &["incident", finding.id.as_str()]);
+        let incident = Incident {
+            id: id.clone(),
+            title: finding.summary.clone(),
+            status: IncidentStatus::Open,
+            severity: finding.severity,
+            impact: Impact::Low,
+            services: vec![finding.service.clone()],
+            findings: Vec::new(),
+            firing: 0,
+            grouping: Vec::new(),
+            causes: Vec::new(),
+            evidence: Vec::new(),
+            conclusive: false,
+            recommendations: Vec::new(),
+            decisions: Vec::new(),
+            runs: Vec::new(),
+            started_at: finding.started_at,
+            opened_at: self.now,
+            acknowledged_at: None,
+            resolved_at: None,
+            resolution: None,
+            needs_person: None,
+            timeline: Vec::new(),
+            correlation_id: finding.correlation_id.clone(),
+        };
+        tracing::info!(incident.id = %id, service.name = finding.service, finding = finding.summary, "Opened incident.");
+        let correlation = incident.correlation_id.clone();
+        self.incidents.insert(id.clone(), Open::new(incident, self.now));
+        self.note(&id, TimelineKind::Status, format!("Opened: {why}"), None);
+        self.join(&id, finding, why);
+        let details = json!({"service": finding.service, "finding": finding.id});
+        self.audit_own("incident.opened", id.as_str(), details, Some(correlation), effects);
+        id
+    }
+
+    fn join(&mut self, incident: &IncidentId, finding: &Finding, why: String) {
+        self.belongs.insert(finding.id.clone(), incident.clone());
+        let text = format!("{}: {}", finding.service, finding.summary);
+        self.note(incident, TimelineKind::Finding, text, Some(finding.id.to_string()));
+        if let Some(open) = self.incidents.get_mut(incident) {
+            open.incident.findings.push(finding.id.clone());
+            open.incident.grouping.push(why);
+            open.incident.started_at = open.incident.started_at.min(finding.started_at);
+            open.stale = true;
+            open.quiet_since = None;
+        }
+    }
+
+    /// Low findings that fire and belong nowhere may belong to the new incident.
+    fn adopt_waiting(&mut self, incident: &IncidentId, surroundings: &Surroundings) {
+        let waiting: Vec<Finding> = self
+            .findings
+            .values()
+            .filter(|f| f.state == FindingState::Firing && !self.belongs.contains_key(&f.id))
+            .cloned()
+            .collect();
+        for finding in waiting {
+            let Some(open) = self.incidents.get(incident) else { return };
+            let one = [OpenIncident {
+                id: incident,
+                findings: open.incident.findings.iter().filter_map(|f| self.findings.get(f)).collect(),
+            }];
+            if let Grouping::Join { why, .. } = diagnose::group(&finding, &one, &surroundings.world()) {
+                self.join(incident, &finding, why);
+            }
+        }
+    }
+
+    /// Ranks the causes of an incident again when something about it changed.
+    pub(crate) fn rediagnose(&mut self, id: &IncidentId, _effects: &mut Effects) {
+        let Some(open) = self.incidents.get(id) else { return };
+        if !open.stale || self.now.since_ms(open.diagnosed_at) < DIAGNOSE_EVERY_MS {
+            return;
+        }
+        // While a repair works, what it did would pass for a cause; the diagnosis it was made for stands.
+        if self.run_of(id).is_some() || open.verified_at.is_some() {
+            return;
+        }
+        let surroundings = self.surroundings();
+        let findings: Vec<&Finding> =
+            open.incident.findings.iter().filter_map(|f| self.findings.get(f)).collect();
+        let input = Input {
+            at: self.now,
+            incident: id,
+            findings,
+            world: surroundings.world(),
+            past: self.past.as_slices().0,
+            request_rates: &self.usual_rates(),
+        };
+        let diagnosis = diagnose::diagnose(&input);
+        self.take_diagnosis(id, diagnosis);
+    }
+
+    fn take_diagnosis(&mut self, id: &IncidentId, diagnosis: Diagnosis) {
+        let now = self.now;
+        let Some(open) = self.incidents.get_mut(id) else { return };
+        open.stale = false;
+        open.diagnosed_at = now;
+        let top = diagnosis.causes.first().map(|c| (c.service.clone(), c.class));
+        let moved = top != open.top || diagnosis.conclusive != open.incident.conclusive;
+        if moved {
+            open.top.clone_from(&top);
+            open.top_since = now;
+        }
+        // What was once true of a running repair stays on record: causes are not wiped when findings clear.
+        let incident = &mut open.incident;
+        if !diagnosis.causes.is_empty() || incident.causes.is_empty() {
+            incident.causes = diagnosis.causes;
+            incident.evidence = diagnosis.evidence;
+            incident.conclusive = diagnosis.conclusive;
+            incident.title = diagnosis.title;
+            incident.services = diagnosis.services;
+        }
+        incident.severity = incident.severity.max(diagnosis.severity);
+        incident.impact = incident.impact.max(diagnosis.impact);
+        let text = incident.causes.first().map(|c| {
+            let certain = if incident.conclusive { "" } else { " (inconclusive)" };
+            format!("Most probable cause ({:.0} %){certain}: {}", c.probability * 100.0, c.title)
+        });
+        self.dirty.insert(id.clone());
+        if let (true, Some(text)) = (moved, text) {
+            tracing::info!(incident.id = %id, diagnosis = text, "Diagnosed incident.");
+            self.note(id, TimelineKind::Diagnosis, text, None);
+        }
+    }
+
+    /// Ends an incident whose findings are all over and on which nothing works. True when it is over.
+    pub(crate) fn settle(&mut self, id: &IncidentId, effects: &mut Effects) -> bool {
+        let busy = self.run_of(id).is_some();
+        let now = self.now;
+        let quiet_ms = self.rules.patience.quiet_ms;
+        let Some(open) = self.incidents.get_mut(id) else { return true };
+        if !open.incident.is_open() {
+            return true;
+        }
+        if open.incident.firing > 0 || busy {
+            open.quiet_since = None;
+            return false;
+        }
+        let since = *open.quiet_since.get_or_insert(now);
+        if now.since_ms(since) < quiet_ms {
+            return false;
+        }
+        let how = match &open.fixed_by {
+            Some(runbook) => format!("fixed by {runbook}, verified"),
+            None if open.incident.runs.is_empty() => "cleared by itself".to_owned(),
+            None => "cleared after the last run".to_owned(),
+        };
+        self.end(id, how, effects);
+        true
+    }
+
+    pub(crate) fn end(&mut self, id: &IncidentId, how: String, effects: &mut Effects) {
+        let now = self.now;
+        let Some(open) = self.incidents.get_mut(id) else { return };
+        open.incident.status = IncidentStatus::Resolved;
+        open.incident.resolved_at = Some(now);
+        open.incident.resolution = Some(how.clone());
+        let incident = open.incident.clone();
+        tracing::info!(incident.id = %id, resolution = how, duration_ms = now.since_ms(incident.opened_at), "Resolved incident.");
+        self.note(id, TimelineKind::Status, format!("Resolved: {how}"), None);
+        for decision in self.decisions.values_mut().filter(|d| d.incident == *id) {
+            if matches!(decision.disposition, model::Disposition::Proposed | model::Disposition::Scheduled) {
+                decision.disposition = model::Disposition::Superseded;
+                effects.ops.push(put(decision));
+            }
+        }
+        if let Some(cause) = incident.top_cause() {
+            self.recent_incidents.push_back((incident.opened_at, cause.service.clone(), cause.class));
+        }
+        self.past.extend(past_with(&incident, |f| self.findings.get(f).map(|f| (f.service.clone(), f.kind))));
+        self.past.make_contiguous();
+        self.audit_own(
+            "incident.resolved",
+            id.as_str(),
+            json!({"how": how}),
+            Some(incident.correlation_id),
+            effects,
+        );
+    }
+
+    pub(crate) fn acknowledge(
+        &mut self,
+        id: &IncidentId,
+        asker: &Asker,
+        effects: &mut Effects,
+    ) -> Result<Reply, Refusal> {
+        let now = self.now;
+        let open = self.incidents.get_mut(id).ok_or_else(|| not_open(id))?;
+        if let Some(reason) = refuse_acknowledge(&open.incident) {
+            return Err(Refusal::Conflict(reason));
+        }
+        open.incident.acknowledged_at = Some(now);
+        open.incident.needs_person = None;
+        if open.incident.status == IncidentStatus::Open {
+            open.incident.status = IncidentStatus::Acknowledged;
+        }
+        self.note(id, TimelineKind::Person, format!("Acknowledged by {}", asker.name()), None);
+        self.audit_asked(asker, "incident.acknowledged", id.as_str(), json!({}), effects);
+        Ok(Reply::Done)
+    }
+
+    pub(crate) fn resolve_by_hand(
+        &mut self,
+        id: &IncidentId,
+        note: &str,
+        asker: &Asker,
+        effects: &mut Effects,
+    ) -> Result<Reply, Refusal> {
+        let busy = self.run_of(id).is_some();
+        let open = self.incidents.get(id).ok_or_else(|| not_open(id))?;
+        if let Some(reason) = refuse_resolve(&open.incident, busy) {
+            return Err(Refusal::Conflict(reason));
+        }
+        let note: String = note.chars().take(2_000).collect();
+        self.audit_asked(asker, "incident.resolved_by_hand", id.as_str(), json!({"note": note}), effects);
+        self.end(id, format!("resolved by {}: {note}", asker.name()), effects);
+        Ok(Reply::Done)
+    }
+
+    /// Adds a line to an incident's timeline.
+    pub(crate) fn note(
+        &mut self,
+        id: &IncidentId,
+        kind: TimelineKind,
+        text: String,
+        subject: Option<String>,
+    ) {
+        let at = self.now;
+        if let Some(open) = self.incidents.get_mut(id) {
+            let timeline = &mut open.incident.timeline;
+            if timeline.len() >= MAX_TIMELINE {
+                timeline.pop();
+            }
+            timeline.push(TimelineEntry { at, kind, text, subject });
+            self.dirty.insert(id.clone());
+        }
+    }
+
+    fn recount(&mut self) {
+        for (id, open) in &mut self.incidents {
+            let firing = open
+                .incident
+                .findings
+                .iter()
+                .filter(|f| self.findings.get(f).is_some_and(|f| f.state == FindingState::Firing))
+                .count();
+            let firing = u32::try_from(firing).unwrap_or(u32::MAX);
+            if firing != open.incident.firing {
+                open.incident.firing = firing;
+                self.dirty.insert(id.clone());
+            }
+        }
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        Surroundings {
+            graph: self.graph(),
+            services: self.services.values().cloned().collect(),
+            changes: self.changes.iter().cloned().collect(),
+            settings: self.rules.diagnosis,
+        }
+    }
+
+    /// Request rates of services that are not in trouble now, as the usual ones.
+    fn usual_rates(&self) -> BTreeMap<String, f64> {
+        self.vitals
+            .iter()
+            .filter_map(|(service, v)| Some((service.clone(), v.metrics.get("request_rate")?.0)))
+            .collect()
+    }
+}
+
+fn not_open(id: &IncidentId) -> Refusal {
+    Refusal::NotFound(format!("there is no open incident {id}"))
+}
+
+/// What a stored incident teaches; none when its cause was never known.
+pub(crate) fn past_of(incident: &Incident) -> Option<PastIncident> {
+    past_with(incident, |_| None)
+}
+
+fn past_with(
+    incident: &Incident,
+    kind_of: impl Fn(&model::FindingId) -> Option<(String, model::FindingKind)>,
+) -> Option<PastIncident> {
+    let cause = incident.top_cause()?;
+    let kinds = incident
+        .findings
+        .iter()
+        .filter_map(kind_of)
+        .filter(|(service, _)| *service == cause.service)
+        .map(|(_, kind)| kind)
+        .collect();
+    Some(PastIncident {
+        incident: incident.id.clone(),
+        service: cause.service.clone(),
+        class: cause.class,
+        kinds,
+        fixed_by: incident.resolution.clone().unwrap_or_default(),
+        held: incident.resolution.as_deref().is_some_and(|r| r.ends_with("verified")),
+    })
+}

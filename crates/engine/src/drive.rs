@@ -1,0 +1,208 @@
+//! The driver: gives messages to the loop one by one, commits what they lead to, then acts on it.
+//!
+//! The only place where the loop meets time and the outside. It decides nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{ActionCall, RunId};
+use ports::{Actuator, Clock, Retry, Store};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::act::CallAnswer;
+use crate::command::{Asker, Command, Refusal, Reply};
+use crate::observation::Observations;
+use crate::situation::{Dispatch, Effects, Situation};
+
+/// What the loop is told.
+pub(crate) enum Message {
+    /// The detect stage worked a batch.
+    Observed(Observations),
+    /// A call was answered.
+    Answered(RunId, String, CallAnswer),
+    /// A person asks.
+    Asked(Asker, Command, oneshot::Sender<Result<Reply, Refusal>>),
+    /// Answered once everything before it is durable.
+    Barrier(oneshot::Sender<()>),
+}
+
+/// What others may look at without asking the loop.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overlook {
+    /// The service graph.
+    pub graph: model::ServiceGraph,
+    /// The stop switch.
+    pub stop: crate::records::StopSwitch,
+    /// Grants in force.
+    pub grants: crate::records::Grants,
+    /// Why the store refuses writes, when it does.
+    pub store_failing: Option<String>,
+}
+
+pub(crate) struct Drive {
+    pub(crate) situation: Situation,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// By name of the host they act through.
+    pub(crate) actuators: BTreeMap<String, Arc<dyn Actuator>>,
+    pub(crate) inbox: mpsc::Receiver<Message>,
+    pub(crate) to_loop: mpsc::WeakSender<Message>,
+    pub(crate) overlook: watch::Sender<Overlook>,
+}
+
+/// How often time passes for the loop.
+const TICK: Duration = Duration::from_millis(100);
+/// Messages worked under one commit.
+const BURST: usize = 256;
+/// How often a call is made again while it is not known whether it was done.
+const CALL_ATTEMPTS: u32 = 4;
+
+enum Waiting {
+    Reply(oneshot::Sender<Result<Reply, Refusal>>, Result<Reply, Refusal>),
+    Barrier(oneshot::Sender<()>),
+}
+
+impl Drive {
+    pub(crate) async fn run(mut self, resumed: Effects, cancel: CancellationToken) {
+        let calls = TaskTracker::new();
+        self.settle(resumed, Vec::new(), &calls).await;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            let mut effects = Effects::default();
+            let mut waiting = Vec::new();
+            tokio::select! {
+                message = self.inbox.recv() => {
+                    let Some(message) = message else { break };
+                    self.take(message, &mut effects, &mut waiting);
+                    for _ in 1..BURST {
+                        let Ok(message) = self.inbox.try_recv() else { break };
+                        self.take(message, &mut effects, &mut waiting);
+                    }
+                }
+                _ = tick.tick() => effects = self.situation.tick(self.clock.now()),
+                () = cancel.cancelled() => break,
+            }
+            self.settle(effects, waiting, &calls).await;
+        }
+        // Calls under way are not waited for: their answers come again with the same keys after a restart.
+        calls.close();
+    }
+
+    fn take(&mut self, message: Message, effects: &mut Effects, waiting: &mut Vec<Waiting>) {
+        let now = self.clock.now();
+        match message {
+            Message::Observed(seen) => effects.merge(self.situation.observe(now, seen)),
+            Message::Answered(run, key, answer) => {
+                effects.merge(self.situation.answer(now, &run, &key, answer))
+            }
+            Message::Asked(asker, command, reply) => {
+                if matches!(command, Command::Services(..)) {
+                    let specs = self.actuators.values().flat_map(|a| a.actions());
+                    self.situation.set_actions(specs);
+                }
+                let result = self.situation.command(now, &asker, command).map(|(done, led_to)| {
+                    effects.merge(led_to);
+                    done
+                });
+                waiting.push(Waiting::Reply(reply, result));
+            }
+            Message::Barrier(done) => waiting.push(Waiting::Barrier(done)),
+        }
+    }
+
+    /// Commits, then answers and dispatches. A store that refuses is asked again until it takes the writes:
+    /// what the loop has decided must not be forgotten.
+    async fn settle(&mut self, effects: Effects, waiting: Vec<Waiting>, calls: &TaskTracker) {
+        if !effects.ops.is_empty() {
+            let mut backoff = Duration::from_millis(20);
+            while let Err(error) = self.store.commit(effects.ops.clone()).await {
+                assert!(
+                    !matches!(error, ports::Error::Conflict { .. }),
+                    "another writer changed the loop's state; only one loop may hold a data folder: {error}"
+                );
+                tracing::error!(%error, retry_in_ms = backoff.as_millis() as u64, "Could not commit; holding the loop.");
+                self.overlook.send_modify(|o| o.store_failing = Some(error.to_string()));
+                tokio::time::sleep(backoff).await;
+                backoff = (backoff * 2).min(Duration::from_secs(5));
+            }
+        }
+        self.show();
+        for one in waiting {
+            // An asker that went away does not matter.
+            match one {
+                Waiting::Reply(reply, result) => drop(reply.send(result)),
+                Waiting::Barrier(done) => drop(done.send(())),
+            }
+        }
+        for dispatch in effects.calls {
+            self.dispatch(dispatch, calls);
+        }
+    }
+
+    fn show(&self) {
+        let graph = self.situation.graph();
+        let (stop, grants) = (self.situation.stop_switch(), self.situation.grants());
+        self.overlook.send_if_modified(|o| {
+            let same =
+                o.graph == graph && &o.stop == stop && &o.grants == grants && o.store_failing.is_none();
+            if !same {
+                *o = Overlook { graph, stop: stop.clone(), grants: grants.clone(), store_failing: None };
+            }
+            !same
+        });
+    }
+
+    /// The actuator of the host that runs the service; without one, any that offers the action.
+    fn actuator_for(&self, dispatch: &Dispatch) -> Option<Arc<dyn Actuator>> {
+        let offers = |a: &Arc<dyn Actuator>| a.actions().iter().any(|s| s.name == dispatch.call.action);
+        let own = dispatch.host.as_ref().and_then(|host| self.actuators.get(host));
+        own.or_else(|| self.actuators.values().find(|a| offers(a))).cloned()
+    }
+
+    fn dispatch(&self, dispatch: Dispatch, calls: &TaskTracker) {
+        let Some(to_loop) = self.to_loop.upgrade() else { return };
+        let actuator = self.actuator_for(&dispatch);
+        calls.spawn(async move {
+            let answer = match actuator {
+                Some(actuator) => call(actuator.as_ref(), &dispatch.call).await,
+                None => CallAnswer::unknown_function(&dispatch.call.action),
+            };
+            let key = dispatch.call.idempotency_key;
+            // A closed channel means shutdown; the call is made again with its key after the restart.
+            drop(to_loop.send(Message::Answered(dispatch.run, key, answer)).await);
+        });
+    }
+}
+
+/// Calls with the same key until it is known what came of it, a few times.
+async fn call(actuator: &dyn Actuator, call: &ActionCall) -> CallAnswer {
+    let mut backoff = Duration::from_millis(200);
+    let mut attempt = 1;
+    loop {
+        match actuator.execute(call).await {
+            Ok(result) => return CallAnswer::Done { output: result.output, inverse: result.inverse },
+            Err(failure) if failure.retry == Retry::Temporary && attempt < CALL_ATTEMPTS => {
+                tracing::warn!(
+                    action = call.action,
+                    key = call.idempotency_key,
+                    attempt,
+                    error = failure.message,
+                    "Action did not answer; calling again with the same key."
+                );
+                tokio::time::sleep(backoff).await;
+                backoff *= 2;
+                attempt += 1;
+            }
+            Err(failure) => {
+                return CallAnswer::Failed {
+                    message: failure.message,
+                    retryable: failure.retry != Retry::Permanent,
+                };
+            }
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! The engine as others see it: open it over ports, feed it, read it, ask it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use model::{AuditRow, Change, Decision, Finding, Incident, Outcome, Run, Service, Timestamp, Track};
+use ports::{Actuator, Bus, Clock, Filter, Index, Logs, Query, Series, Store, Topic};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::act::{definition_in, manual_run_id};
+use crate::command::{Asker, Command, Refusal, Reply};
+use crate::detect::{Detect, Progress, Pulse};
+use crate::drive::{Drive, Message, Overlook};
+use crate::records::{Grants, Record, Records, StopSwitch};
+use crate::sense::Intake;
+use crate::situation::{Rules, Situation, Stored, run_journal};
+
+/// The outside, as the engine needs it.
+pub struct Ports {
+    /// Documents and journals.
+    pub store: Arc<dyn Store>,
+    /// Signals.
+    pub bus: Arc<dyn Bus>,
+    /// Metrics.
+    pub series: Arc<dyn Series>,
+    /// Logs.
+    pub logs: Arc<dyn Logs>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// What carries out actions, by the name of the host (the source that reports its services).
+    pub actuators: BTreeMap<String, Arc<dyn Actuator>>,
+}
+
+/// What the engine is told at start.
+pub struct Options {
+    /// Policy, runbooks, patience, autonomy.
+    pub rules: Rules,
+    /// Detector settings.
+    pub detection: ::detect::Settings,
+    /// How often positions are saved.
+    pub checkpoint_every: Duration,
+}
+
+/// A running engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    intake: Intake,
+    records: Records,
+    series: Arc<dyn Series>,
+    logs: Arc<dyn Logs>,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    rules: Rules,
+    to_loop: mpsc::Sender<Message>,
+    overlook: watch::Receiver<Overlook>,
+    pulse: watch::Receiver<Pulse>,
+    progress: Arc<Progress>,
+    cancel: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Room for messages before the detect stage waits for the loop.
+const INBOX: usize = 1_024;
+const HEARTBEAT: Duration = Duration::from_millis(250);
+const HOUR_MS: i64 = 3_600_000;
+
+impl Engine {
+    /// Rebuilds the state, resumes every run and starts to work.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn open(ports: Ports, options: Options) -> ports::Result<Self> {
+        let now = ports.clock.now();
+        let records = Records::new(Arc::clone(&ports.store));
+        let stored = load(&records, now).await?;
+        let mut rules = options.rules;
+        for spec in ports.actuators.values().flat_map(|a| a.actions()) {
+            rules.actions.insert(spec.name.clone(), spec);
+        }
+        let (situation, resumed) = Situation::resume(rules.clone(), stored, now);
+        let (to_loop, inbox) = mpsc::channel(INBOX);
+        let (overlook, overlook_seen) = watch::channel(Overlook::default());
+        let (pulse, pulse_seen) = watch::channel(Pulse::default());
+        let cancel = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let node = now.as_unix_ms().to_string();
+        let engine = Self {
+            intake: Intake::new(Arc::clone(&ports.bus), Arc::clone(&ports.clock), node),
+            records,
+            series: Arc::clone(&ports.series),
+            logs: Arc::clone(&ports.logs),
+            bus: Arc::clone(&ports.bus),
+            clock: Arc::clone(&ports.clock),
+            rules,
+            to_loop: to_loop.clone(),
+            overlook: overlook_seen,
+            pulse: pulse_seen,
+            progress: Arc::default(),
+            cancel: cancel.clone(),
+            tasks: tasks.clone(),
+        };
+        let drive = Drive {
+            situation,
+            store: Arc::clone(&ports.store),
+            clock: ports.clock,
+            actuators: ports.actuators,
+            inbox,
+            to_loop: to_loop.downgrade(),
+            overlook,
+        };
+        let loop_cancel = CancellationToken::new();
+        let detect = Detect {
+            bus: ports.bus,
+            store: ports.store,
+            series: ports.series,
+            logs: ports.logs,
+            to_loop,
+            progress: Arc::clone(&engine.progress),
+            pulse,
+            settings: options.detection,
+            checkpoint_every: options.checkpoint_every,
+        };
+        tasks.spawn(drive.run(resumed, loop_cancel.clone()));
+        tasks.spawn({
+            let cancel = cancel.clone();
+            async move {
+                // The loop outlives the detect stage, whose last checkpoint needs it.
+                detect.run(cancel).await;
+                loop_cancel.cancel();
+            }
+        });
+        tasks.spawn(heartbeat(engine.intake.clone(), cancel));
+        tasks.close();
+        Ok(engine)
+    }
+
+    /// Takes signals.
+    #[must_use]
+    pub fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// Reads records.
+    #[must_use]
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Reads metrics.
+    #[must_use]
+    pub fn series(&self) -> &Arc<dyn Series> {
+        &self.series
+    }
+
+    /// Reads logs.
+    #[must_use]
+    pub fn logs(&self) -> &Arc<dyn Logs> {
+        &self.logs
+    }
+
+    /// The policy, the runbooks and the actions in force.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Now, by the engine's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Graph, stop switch and grants.
+    #[must_use]
+    pub fn overlook(&self) -> Overlook {
+        self.overlook.borrow().clone()
+    }
+
+    /// The newest numbers over all services.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        *self.pulse.borrow()
+    }
+
+    /// How far the detect stage is behind the bus, in batches, and how many signals it worked.
+    #[must_use]
+    pub fn lag(&self) -> (u64, u64) {
+        let newest = *self.bus.watch(Topic::Signals).borrow();
+        let worked = self.progress.offset.load(Ordering::Relaxed);
+        (newest.saturating_sub(worked), self.progress.signals.load(Ordering::Relaxed))
+    }
+
+    /// Batches that could not be read back since start.
+    #[must_use]
+    pub fn corrupt_batches(&self) -> u64 {
+        self.progress.corrupt.load(Ordering::Relaxed)
+    }
+
+    /// Asks the loop; answered once the answer is durable.
+    ///
+    /// # Errors
+    /// It cannot be done, or the engine is stopping.
+    pub async fn ask(&self, asker: Asker, command: Command) -> Result<Reply, Refusal> {
+        if let Command::StartRun { key, .. } = &command {
+            // The loop remembers runs that are not over; the store remembers the others.
+            let id = manual_run_id(key);
+            match self.records.get::<Run>(id.as_str()).await {
+                Ok(Some(_)) => return Ok(Reply::Run(id)),
+                Ok(None) => {}
+                // Starting it all the same could start it twice.
+                Err(error) => {
+                    return Err(Refusal::Conflict(format!(
+                        "it is not known whether this key was used ({error}); try again"
+                    )));
+                }
+            }
+        }
+        let (reply, answer) = oneshot::channel();
+        self.to_loop.send(Message::Asked(asker, command, reply)).await.map_err(|_| Refusal::Stopping)?;
+        answer.await.map_err(|_| Refusal::Stopping)?
+    }
+
+    /// The definition that a run is pinned to, as JSON.
+    ///
+    /// # Errors
+    /// The journal of the run cannot be read.
+    pub async fn definition_of(&self, run: &Run) -> ports::Result<serde_json::Value> {
+        let head = self.records.store().read_journal(&run_journal(&run.id), 0, 1).await?;
+        let head = head
+            .first()
+            .ok_or_else(|| ports::Error::Corrupt(format!("the journal of {} is empty", run.id)))?;
+        definition_in(&head.body).map_err(ports::Error::Corrupt)
+    }
+
+    /// Whether the loop runs. It ends with `shutdown`, and when it finds its state broken.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        !self.to_loop.is_closed()
+    }
+
+    /// Stops: takes a last checkpoint, leaves runs to be resumed.
+    pub async fn shutdown(&self) {
+        self.cancel.cancel();
+        self.tasks.wait().await;
+    }
+}
+
+/// An empty batch when nothing else came: detectors see silence through it, also in a replay.
+async fn heartbeat(intake: Intake, cancel: CancellationToken) {
+    let mut tick = tokio::time::interval(HEARTBEAT);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut seen = 0;
+    loop {
+        tokio::select! { _ = tick.tick() => {}, () = cancel.cancelled() => return }
+        if intake.batches() == seen
+            && let Err(error) = intake.accept("heartbeat", Vec::new()).await
+        {
+            tracing::warn!(%error, "Heartbeat was not taken.");
+        }
+        seen = intake.batches();
+    }
+}
+
+async fn load(records: &Records, now: Timestamp) -> ports::Result<Stored> {
+    let since = Index::Int(now.as_unix_ms() - HOUR_MS);
+    let open = |name: &str| Index::Text(name.to_owned());
+    let live = ["open", "acknowledged", "mitigating", "verifying"].map(open).to_vec();
+    let incidents =
+        records.all::<Incident>(Query::of(Incident::KIND).filter(Filter::In("status", live)), 10_000).await?;
+    let past = records
+        .all::<Incident>(
+            Query::of(Incident::KIND)
+                .filter(Filter::In("status", vec![open("resolved")]))
+                .order("opened_at", ports::Direction::Descending),
+            500,
+        )
+        .await?;
+    let mut findings = records
+        .all::<Finding>(
+            Query::of(Finding::KIND).filter(Filter::AtLeast("last_seen_at", since.clone())),
+            50_000,
+        )
+        .await?;
+    findings.extend(
+        records
+            .all::<Finding>(
+                Query::of(Finding::KIND).filter(Filter::In("state", vec![open("firing")])),
+                50_000,
+            )
+            .await?,
+    );
+    for id in incidents.iter().flat_map(|i| &i.findings) {
+        if !findings.iter().any(|f| &f.id == id) {
+            findings.extend(records.get::<Finding>(id.as_str()).await?);
+        }
+    }
+    let mut decisions = Vec::new();
+    for incident in &incidents {
+        let id = Index::Text(incident.id.to_string());
+        let query = Query::of(Decision::KIND).filter(Filter::In("incident", vec![id]));
+        decisions.extend(records.all::<Decision>(query, 1_000).await?);
+    }
+    let working = ["pending", "running", "waiting", "suspended"].map(open).to_vec();
+    let mut runs = Vec::new();
+    for run in records.all::<Run>(Query::of(Run::KIND).filter(Filter::In("status", working)), 100_000).await?
+    {
+        let journal = read_journal(records, &run_journal(&run.id)).await?;
+        runs.push((run, journal));
+    }
+    let recent = Query::of(Run::KIND).filter(Filter::AtLeast("started_at", since.clone()));
+    Ok(Stored {
+        services: records.all::<Service>(Query::of(Service::KIND), 100_000).await?,
+        changes: records
+            .all::<Change>(Query::of(Change::KIND).filter(Filter::AtLeast("at", since)), 10_000)
+            .await?,
+        findings,
+        incidents,
+        past,
+        decisions,
+        tracks: records.all::<Track>(Query::of(Track::KIND), 10_000).await?,
+        outcomes: records
+            .all::<Outcome>(Query::of(Outcome::KIND).order("at", ports::Direction::Descending), 5_000)
+            .await?,
+        grants: records.get::<Grants>("all").await?,
+        stop: records.get::<StopSwitch>("all").await?,
+        runs,
+        recent_runs: records.all::<Run>(recent, 10_000).await?,
+        audit_head: records.get::<AuditRow>("all").await?,
+    })
+}
+
+async fn read_journal(records: &Records, journal: &str) -> ports::Result<Vec<serde_json::Value>> {
+    let mut all = Vec::new();
+    loop {
+        let page = records.store().read_journal(journal, all.len() as u64, 1_000).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page.into_iter().map(|r| r.body));
+    }
+}

@@ -1,0 +1,22 @@
+//! The loop: sense -> detect -> diagnose -> decide -> act -> verify -> learn; one file a stage.
+//!
+//! `situation.rs` holds the loop's state and is pure: a message goes in, effects come out. `drive.rs` commits
+//! those effects and only then lets them happen. `handle.rs` is the engine as others see it. Thinking is in
+//! the crates `detect`, `diagnose`, `decide` and `workflow`; this crate orders it and makes it durable.
+
+pub mod act;
+pub mod calendar;
+pub mod command;
+pub mod decide;
+pub mod detect;
+pub mod diagnose;
+pub mod drive;
+pub mod handle;
+pub mod learn;
+pub mod observation;
+pub mod records;
+pub mod sense;
+pub mod situation;
+pub mod verify;
+
+pub use handle::{Engine, Options, Ports};

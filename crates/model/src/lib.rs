@@ -1,0 +1,41 @@
+//! The vocabulary of Homeostat: what is observed, found, explained, decided, done and learned.
+//!
+//! Pure data. No I/O, no async, no clock: time and identity always come from the caller. Every type
+//! here has one JSON form, which is the form in storage, in the HTTP API and in the dashboard.
+
+pub mod action;
+pub mod audit;
+pub mod decision;
+pub mod finding;
+pub mod graph;
+pub mod id;
+pub mod incident;
+pub mod outcome;
+pub mod run;
+pub mod service;
+pub mod signal;
+pub mod time;
+
+pub use action::{ActionCall, ActionSpec, BlastRadius, Inverse, Recommendation};
+pub use audit::{Actor, AuditEntry, AuditRow};
+pub use decision::{
+    Autonomy, AutonomyGrant, ConfidenceReport, Decision, Disposition, GuardReport, RuleReport, Verdict,
+};
+pub use finding::{Band, Direction, Finding, FindingKind, FindingState, Subject};
+pub use graph::{Edge, ServiceGraph};
+pub use id::{
+    AuditId, CauseId, ChangeId, CorrelationId, DecisionId, EvidenceId, FindingId, IncidentId, OutcomeId,
+    RecommendationId, RunId, TokenId,
+};
+pub use incident::{
+    Cause, CauseScores, Evidence, EvidenceBody, FailureClass, Impact, Incident, IncidentStatus, Severity,
+    TimelineEntry, TimelineKind,
+};
+pub use outcome::{Outcome, OutcomeKind, Track};
+pub use run::{Run, RunPurpose, RunStatus, Step, StepStatus};
+pub use service::{Health, Instance, InstanceState, Service, Tier};
+pub use signal::{
+    Change, ChangeKind, Event, Labels, LogLevel, LogRecord, MetricKind, MetricSeries, Point, ProbeResult,
+    Signal, Span, SpanKind,
+};
+pub use time::{TimeRange, Timestamp};

@@ -1,0 +1,141 @@
+//! Runs: durable executions of workflows, as people see them. The journal behind them is the truth.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{CorrelationId, DecisionId, IncidentId, RunId};
+use crate::incident::FailureClass;
+use crate::time::Timestamp;
+
+/// Status phase of a run, after the Serverless Workflow specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Accepted, not started.
+    Pending,
+    /// Working.
+    Running,
+    /// Waiting for time or an event.
+    Waiting,
+    /// Held by a person.
+    Suspended,
+    /// Ended by a person.
+    Cancelled,
+    /// Failed; what could be undone was undone.
+    Faulted,
+    /// Done.
+    Completed,
+}
+
+impl RunStatus {
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Faulted | Self::Completed)
+    }
+}
+
+/// Why a run exists.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum RunPurpose {
+    /// Fix an incident.
+    Incident {
+        /// The incident.
+        incident: IncidentId,
+        /// The decision that started it.
+        decision: DecisionId,
+        /// What kind of failure it fixes.
+        class: FailureClass,
+        /// The confidence it was started with.
+        confidence: f64,
+    },
+    /// A person asked for it.
+    Manual {
+        /// Who.
+        actor: String,
+    },
+}
+
+/// Status of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// Working.
+    Running,
+    /// Failed once; will be tried again.
+    Retrying,
+    /// Done.
+    Completed,
+    /// Failed.
+    Faulted,
+    /// Not needed.
+    Skipped,
+    /// Was done, then undone.
+    Compensated,
+    /// Ended with its run.
+    Cancelled,
+}
+
+/// One step of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Step {
+    /// JSON pointer of the task in the workflow document: `/do/0/restart`.
+    pub path: String,
+    /// Task name.
+    pub name: String,
+    /// Task type: `call`, `wait`, `try`, …
+    pub kind: String,
+    /// What it calls: `process.restart`; none for tasks that call nothing.
+    pub call: Option<String>,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What it was given, after expressions.
+    #[schema(value_type = Object)]
+    pub input: serde_json::Value,
+    /// What it gave.
+    #[schema(value_type = Object)]
+    pub output: serde_json::Value,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Whether it undoes an earlier step.
+    pub compensation: bool,
+}
+
+/// One durable execution of a workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// The runbook, or the workflow's `namespace/name`.
+    pub workflow: String,
+    /// Version of the definition it runs on.
+    pub version: String,
+    /// The service it touches.
+    pub service: Option<String>,
+    /// Why it exists.
+    pub purpose: RunPurpose,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Its input.
+    #[schema(value_type = Object)]
+    pub input: serde_json::Value,
+    /// Its output, once completed.
+    #[schema(value_type = Object)]
+    pub output: serde_json::Value,
+    /// Its steps, in order of start.
+    pub steps: Vec<Step>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// When it was accepted.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// The incident's, or its own.
+    pub correlation_id: CorrelationId,
+}

@@ -1,0 +1,27 @@
+//! The traits to the outside. Every adapter implements them, every adapter passes the same contract suite.
+//!
+//! Deliberately absent: any word of SQL, of a file system or of a wire. What is here must be as natural
+//! over PostgreSQL and NATS as over the embedded data folder.
+
+pub mod actuator;
+pub mod bus;
+pub mod clock;
+#[cfg(feature = "contract")]
+pub mod contract;
+pub mod error;
+pub mod leases;
+pub mod logs;
+pub mod series;
+pub mod store;
+
+pub use actuator::{ActionFailure, ActionResult, Actuator};
+pub use bus::{Bus, Offset, Topic};
+pub use clock::{Clock, SystemClock};
+pub use error::{Error, Result, Retry};
+pub use leases::{Lease, Leases};
+pub use logs::{LogPage, LogQuery, Logs, Order};
+pub use series::{LabelMatch, Selector, Series, SeriesData};
+pub use store::{
+    Commit, Direction, Document, DocumentChange, DocumentPage, Expected, Filter, Index, JournalRecord, Op,
+    Query, Store,
+};

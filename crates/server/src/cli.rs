@@ -1,0 +1,254 @@
+//! The command line: every verb and flag. What they do is in `commands/`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Watches what you run, explains trouble, repairs it by readable policy, proves the repair.
+#[derive(Debug, Parser)]
+#[command(name = "homeostat", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Where and how to print.
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Output {
+    /// Print JSON instead of tables.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Server to talk to; the one started last on this machine unless told.
+    #[arg(long, global = true, env = "HOMEOSTAT_URL")]
+    pub(crate) url: Option<String>,
+    /// API token; the local one unless told.
+    #[arg(long, global = true, env = "HOMEOSTAT_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server.
+    Up(Up),
+    /// Start a small shop of real processes, break it on request, watch it being repaired.
+    Demo(Demo),
+    /// How Homeostat and what it watches are doing.
+    Status,
+    /// Incidents.
+    #[command(subcommand)]
+    Incident(Incident),
+    /// Decisions.
+    #[command(subcommand)]
+    Decision(Decision),
+    /// Workflows: runbooks and their runs.
+    #[command(subcommand)]
+    Workflow(Workflow),
+    /// Faults of the demo.
+    #[command(subcommand)]
+    Fault(Fault),
+    /// Check that everything needed is there and works.
+    Doctor(Doctor),
+    /// Run your own processes from a catalog, so that Homeostat can start, stop, restart and roll them back.
+    Host(Host),
+    /// Print a completion script for your shell.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// One service of the demo shop.
+    #[command(hide = true)]
+    Shop {
+        /// Which one.
+        service: String,
+    },
+    /// The demo world: host, shop, load and faults.
+    #[command(hide = true)]
+    World(World),
+    /// Print generated reference: `openapi`, `configuration`, `configuration-schema`, `cli`, `metrics`.
+    #[command(hide = true)]
+    Reference {
+        /// Which one.
+        what: String,
+    },
+}
+
+/// Start the server.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Configuration file.
+    #[arg(long, short, env = "HOMEOSTAT_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Start the demo.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Demo {
+    /// Folder for the demo's data; emptied at start.
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Address of the dashboard.
+    #[arg(long, default_value = "127.0.0.1:7070")]
+    pub(crate) listen: String,
+    /// Inject one fault, wait until it is repaired, print a report and exit; 0 only when the service is
+    /// really healthy again.
+    #[arg(long, requires = "fault")]
+    pub(crate) once: bool,
+    /// Fault to inject (with `--once`), or the first one of the tour.
+    #[arg(long)]
+    pub(crate) fault: Option<String>,
+    /// Inject faults by themselves: the first after the loop has learned, then one every so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) every_s: Option<u64>,
+    /// Seconds to wait before the first fault, for the detectors to learn.
+    #[arg(long, default_value_t = 12)]
+    pub(crate) warm_up_s: u64,
+    /// Most seconds for `--once`.
+    #[arg(long, default_value_t = 120)]
+    pub(crate) timeout_s: u64,
+}
+
+/// Incidents.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Incident {
+    /// List incidents, newest first.
+    List {
+        /// `active`, or a status.
+        #[arg(long)]
+        status: Option<String>,
+        /// Service at fault.
+        #[arg(long)]
+        service: Option<String>,
+        /// At most this many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// One incident: causes, evidence, decisions, timeline.
+    Show {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// Decisions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Decision {
+    /// Why it was decided so: the confidence, every guard, every rule.
+    Why {
+        /// Id of a decision, or of an incident (its newest decision).
+        id: String,
+    },
+    /// Agree to a proposal.
+    Approve {
+        /// Its id.
+        id: String,
+    },
+    /// Refuse a proposal.
+    Reject {
+        /// Its id.
+        id: String,
+        /// Why.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+/// Workflows.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Workflow {
+    /// List runbooks.
+    List,
+    /// List runs, newest first.
+    Runs {
+        /// Status.
+        #[arg(long)]
+        status: Option<String>,
+        /// At most this many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Start a runbook.
+    Run {
+        /// Its name.
+        runbook: String,
+        /// Input of its workflow, JSON.
+        #[arg(long, default_value = "{}")]
+        input: String,
+        /// Wait until it is over.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// One run with its steps, or one runbook.
+    Show {
+        /// Id of a run, or name of a runbook.
+        id: String,
+    },
+    /// End a run; what it did is undone.
+    Cancel {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// Faults of the demo.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Fault {
+    /// List faults and which are in effect.
+    List,
+    /// Inject a fault.
+    Inject {
+        /// Its name.
+        name: String,
+        /// The service; the fault's own unless told.
+        #[arg(long)]
+        service: Option<String>,
+    },
+    /// Take a fault back.
+    Clear {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Check the installation.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Configuration file.
+    #[arg(long, short, env = "HOMEOSTAT_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Run processes from a catalog.
+#[derive(Debug, Args)]
+pub(crate) struct Host {
+    /// Catalog of services to run (YAML).
+    #[arg(long)]
+    pub(crate) catalog: PathBuf,
+    /// Folder for releases, configuration, data and logs.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// Address of the control API.
+    #[arg(long, default_value = "127.0.0.1:7200")]
+    pub(crate) listen: String,
+    /// Token that control requests must carry.
+    #[arg(long, env = "HOMEOSTAT_HOST_TOKEN", hide_env_values = true)]
+    pub(crate) host_token: String,
+}
+
+/// The demo world.
+#[derive(Debug, Args)]
+pub(crate) struct World {
+    /// Its folder.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// Where the shop sends its spans.
+    #[arg(long)]
+    pub(crate) otlp_url: String,
+    /// Address of its control.
+    #[arg(long, default_value = "127.0.0.1:7201")]
+    pub(crate) listen: String,
+}

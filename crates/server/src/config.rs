@@ -1,0 +1,433 @@
+//! Configuration: one TOML file, environment overrides, everything documented here.
+//!
+//! The reference in `docs/reference/configuration.md` is generated from these types. Unknown keys are
+//! refused: a typo must not silently mean the default.
+
+use std::path::{Path, PathBuf};
+
+use api::Environment;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The HTTP server.
+    pub(crate) server: Server,
+    /// Where state is kept.
+    pub(crate) data: Data,
+    /// How long telemetry is kept.
+    pub(crate) retention: Retention,
+    /// How patient the loop is.
+    #[serde(rename = "loop")]
+    pub(crate) patience: Loop,
+    /// The detectors; see `crates/detect/src/settings.rs` for each option.
+    #[schemars(with = "serde_json::Value")]
+    pub(crate) detect: detect::Settings,
+    /// What it decides by.
+    pub(crate) rules: Rules,
+    /// Business hours, change freezes and maintenance windows (UTC).
+    #[schemars(with = "serde_json::Value")]
+    pub(crate) calendar: engine::calendar::Calendar,
+    /// Its own log.
+    pub(crate) log: Log,
+    /// Tokens that may send signals, provided through the environment.
+    pub(crate) ingest_tokens: Vec<IngestToken>,
+    /// Figures of this machine.
+    pub(crate) machine: Machine,
+    /// Process hosts to poll and to act through (`homeostat host`).
+    pub(crate) hosts: Vec<Host>,
+    /// Health probes besides those found through hosts.
+    pub(crate) probes: Vec<Probe>,
+    /// Prometheus targets to scrape besides those found through hosts.
+    pub(crate) scrapes: Vec<Scrape>,
+    /// Log files to follow besides those found through hosts.
+    pub(crate) tails: Vec<Tail>,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Server {
+    /// Address to listen on. Loopback until you decide otherwise.
+    pub(crate) listen: String,
+    /// Host names, besides loopback, under which browsers and programs reach this server.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Largest body that receivers take, after decompression, in bytes.
+    pub(crate) max_body_bytes: usize,
+    /// `development`, `staging` or `production`; shown in the dashboard.
+    #[schemars(with = "String")]
+    pub(crate) environment: Environment,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:7070".into(),
+            allowed_hosts: Vec::new(),
+            max_body_bytes: 16 << 20,
+            environment: Environment::Development,
+        }
+    }
+}
+
+/// Where state is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Data {
+    /// The data folder; made when missing, readable by its owner only.
+    pub(crate) dir: PathBuf,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: "homeostat-data".into() }
+    }
+}
+
+/// How long telemetry is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Retention {
+    /// Days that metrics are kept.
+    pub(crate) metrics_days: u32,
+    /// Days that logs and spans are kept.
+    pub(crate) logs_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { metrics_days: 90, logs_days: 90 }
+    }
+}
+
+/// How patient the loop is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Loop {
+    /// Milliseconds that the first cause must stay the same before anything is decided.
+    pub(crate) settle_ms: u32,
+    /// Milliseconds without a firing finding before an incident is resolved.
+    pub(crate) quiet_ms: u32,
+    /// Milliseconds that a diagnosis may stay inconclusive before a person is called.
+    pub(crate) inconclusive_ms: u32,
+    /// Seconds that telemetry is watched after a fix.
+    pub(crate) verify_s: u32,
+    /// Milliseconds after a verified fix in which its findings may still fire.
+    pub(crate) linger_ms: u32,
+    /// Milliseconds between checkpoints of the detectors.
+    pub(crate) checkpoint_ms: u32,
+}
+
+impl Default for Loop {
+    fn default() -> Self {
+        Self {
+            settle_ms: 1_500,
+            quiet_ms: 10_000,
+            inconclusive_ms: 60_000,
+            verify_s: 30,
+            linger_ms: 60_000,
+            checkpoint_ms: 15_000,
+        }
+    }
+}
+
+/// What it decides by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Rules {
+    /// Policy files, in order; later ones override earlier ones. None means the shipped default policy.
+    pub(crate) policies: Vec<PathBuf>,
+    /// Folder of runbooks (`*.md`) besides the shipped ones; a name in both means yours.
+    pub(crate) runbooks: Option<PathBuf>,
+    /// How far automation may go before anyone has said so in the dashboard:
+    /// `observe`, `propose`, `approve` or `auto`.
+    pub(crate) autonomy: Level,
+}
+
+/// How far automation may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Level {
+    /// Look only.
+    Observe,
+    /// Say what it would do.
+    #[default]
+    Propose,
+    /// Do it once a person agreed.
+    Approve,
+    /// Do it.
+    Auto,
+}
+
+/// Its own log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    /// What is logged: a level, or directives such as `info,engine=debug`.
+    pub(crate) filter: String,
+    /// `text` or `json`.
+    pub(crate) format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".into(), format: LogFormat::Text }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Figures of this machine: processor, memory, load, as service `host`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Machine {
+    /// Milliseconds between readings; 0 reads none.
+    pub(crate) interval_ms: u64,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self { interval_ms: 5_000 }
+    }
+}
+
+/// A token that may send signals and nothing else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IngestToken {
+    /// What it is for.
+    pub(crate) name: String,
+    /// Name of the environment variable that holds it; at least 16 characters.
+    pub(crate) token_env: String,
+}
+
+/// A process host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Host {
+    /// Base URL of its control API.
+    pub(crate) url: String,
+    /// Name of the environment variable that holds its token.
+    pub(crate) token_env: String,
+}
+
+/// A health probe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Probe {
+    /// The service it speaks of.
+    pub(crate) service: String,
+    /// `http://…`, `https://…` or `tcp://host:port`.
+    pub(crate) target: String,
+    /// Milliseconds between probes.
+    #[serde(default = "every_30_s")]
+    pub(crate) interval_ms: u64,
+    /// Milliseconds until a probe counts as failed.
+    #[serde(default = "after_3_s")]
+    pub(crate) timeout_ms: u64,
+}
+
+/// A Prometheus target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scrape {
+    /// The service it speaks of.
+    pub(crate) service: String,
+    /// Where it shows its metrics.
+    pub(crate) url: String,
+    /// Milliseconds between scrapes.
+    #[serde(default = "every_15_s")]
+    pub(crate) interval_ms: u64,
+}
+
+/// A log file to follow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tail {
+    /// The service it speaks of.
+    pub(crate) service: String,
+    /// The file.
+    pub(crate) file: PathBuf,
+}
+
+fn every_30_s() -> u64 {
+    30_000
+}
+
+fn every_15_s() -> u64 {
+    15_000
+}
+
+fn after_3_s() -> u64 {
+    3_000
+}
+
+/// Why the configuration is refused; the text says where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {file}: {reason}; check the path given with --config")]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{file}:{line}:{column}: {message}; every option is in docs/reference/configuration.md")]
+    Wrong {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// An environment variable is not what it should be.
+    #[error("environment variable {name}: {message}; every option is in docs/reference/configuration.md")]
+    Environment {
+        /// The variable.
+        name: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// Sections whose scalar options can be set by `HOMEOSTAT_<SECTION>_<OPTION>`.
+const SECTIONS: [&str; 7] = ["server", "data", "retention", "loop", "rules", "log", "machine"];
+
+impl Config {
+    /// Reads a file (none: defaults only) and applies the environment.
+    ///
+    /// # Errors
+    /// The file or a variable is wrong; the text says where and what to do.
+    pub(crate) fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let text = match file {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|reason| ConfigError::Unreadable { file: path.to_owned(), reason })?,
+        };
+        Self::parse(file.unwrap_or_else(|| Path::new("configuration")), &text, environment)
+    }
+
+    /// Reads configuration text and applies the environment.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub(crate) fn parse(
+        file: &Path,
+        text: &str,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| wrong(file, text, &error))?;
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| wrong(file, text, &error))?;
+        let known = toml::Table::try_from(Self::default()).unwrap_or_default();
+        let mut last = None;
+        let mut set: Vec<(String, String)> = environment.collect();
+        set.sort();
+        for (name, value) in set {
+            let Some((section, option)) = option_of(&name) else { continue };
+            let parsed = match known.get(section).and_then(|s| s.get(&option)) {
+                Some(toml::Value::String(_)) => toml::Value::String(value),
+                Some(_) => parse_scalar(&value).ok_or_else(|| ConfigError::Environment {
+                    name: name.clone(),
+                    message: format!("{value:?} is no TOML value"),
+                })?,
+                None if section == "rules" && option == "runbooks" => toml::Value::String(value),
+                None => {
+                    let message = format!("there is no option {section}.{option}");
+                    return Err(ConfigError::Environment { name, message });
+                }
+            };
+            let entry = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            if let toml::Value::Table(options) = entry {
+                options.insert(option, parsed);
+            }
+            let checked: Result<Self, _> = table.clone().try_into();
+            last = Some(
+                checked.map_err(|e| ConfigError::Environment { name, message: e.message().to_owned() })?,
+            );
+        }
+        Ok(last.unwrap_or(config))
+    }
+}
+
+fn option_of(name: &str) -> Option<(&'static str, String)> {
+    let rest = name.strip_prefix("HOMEOSTAT_")?.to_ascii_lowercase();
+    SECTIONS
+        .iter()
+        .find_map(|section| Some((*section, rest.strip_prefix(section)?.strip_prefix('_')?.to_owned())))
+}
+
+fn parse_scalar(text: &str) -> Option<toml::Value> {
+    toml::from_str::<toml::Table>(&format!("v = {text}")).ok()?.remove("v")
+}
+
+fn wrong(file: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let start = error.span().map_or(0, |s| s.start.min(text.len()));
+    let before = &text.as_bytes()[..start];
+    let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+    let column = start - before.iter().rposition(|b| *b == b'\n').map_or(0, |p| p + 1) + 1;
+    ConfigError::Wrong { file: file.to_owned(), line, column, message: error.message().trim().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Config::parse(Path::new("homeostat.toml"), text, environment).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn nothing_given_means_defaults() {
+        assert_eq!(load("", &[]).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn a_typo_is_refused_with_line_and_column() {
+        let error = load("[server]\nlistne = \"127.0.0.1:1\"\n", &[]).unwrap_err();
+        assert!(error.starts_with("homeostat.toml:2:1: unknown field `listne`"), "{error}");
+        assert!(error.contains("listen"), "the known names help: {error}");
+    }
+
+    #[test]
+    fn the_environment_overrides_the_file() {
+        let config = load(
+            "[server]\nlisten = \"127.0.0.1:1\"\n",
+            &[
+                ("HOMEOSTAT_SERVER_LISTEN", "127.0.0.1:2"),
+                ("HOMEOSTAT_LOOP_VERIFY_S", "5"),
+                ("HOME", "/root"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.server.listen, "127.0.0.1:2");
+        assert_eq!(config.patience.verify_s, 5);
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let error = load("", &[("HOMEOSTAT_LOOP_VERIFY_S", "soon")]).unwrap_err();
+        assert!(error.contains("HOMEOSTAT_LOOP_VERIFY_S"), "{error}");
+        let error = load("", &[("HOMEOSTAT_SERVER_COLOUR", "red")]).unwrap_err();
+        assert!(error.contains("no option server.colour"), "{error}");
+    }
+}

@@ -1,0 +1,73 @@
+//! Policies and runbooks that come with the binary, and those of the user beside them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use decide::Policy;
+use manifest::Runbooks;
+use rust_embed::RustEmbed;
+
+#[derive(RustEmbed)]
+#[folder = "../../policies"]
+struct Policies;
+
+#[derive(RustEmbed)]
+#[folder = "../../runbooks"]
+struct Books;
+
+/// The shipped default policy, or the files given (`shipped:<name>` names a shipped one).
+///
+/// # Errors
+/// A file cannot be read or is refused; the text says where and what to do.
+pub(crate) fn policy(files: &[PathBuf]) -> Result<Policy, String> {
+    let default = [PathBuf::from("shipped:default.yaml")];
+    let files = if files.is_empty() { &default } else { files };
+    let mut texts = Vec::new();
+    for file in files {
+        let name = file.to_string_lossy().into_owned();
+        let text = match name.strip_prefix("shipped:") {
+            Some(shipped) => embedded::<Policies>(shipped).ok_or_else(|| {
+                format!("there is no shipped policy {shipped:?}; shipped are {}", names::<Policies>())
+            })?,
+            None => {
+                std::fs::read_to_string(file).map_err(|e| format!("cannot read the policy {name}: {e}"))?
+            }
+        };
+        texts.push((name.trim_start_matches("shipped:").to_owned(), text));
+    }
+    Policy::parse(&texts).map_err(|e| e.to_string())
+}
+
+/// The shipped runbooks and those of the folder; a file of the same name replaces the shipped one.
+///
+/// # Errors
+/// A file cannot be read or is refused.
+pub(crate) fn runbooks(folder: Option<&Path>) -> Result<Runbooks, String> {
+    let mut files: BTreeMap<String, String> = Books::iter()
+        .filter(|n| n.ends_with(".md"))
+        .filter_map(|name| Some((name.to_string(), embedded::<Books>(&name)?)))
+        .collect();
+    if let Some(folder) = folder {
+        let entries = std::fs::read_dir(folder)
+            .map_err(|e| format!("cannot read the runbooks folder {}: {e}", folder.display()))?;
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|e| e == "md") {
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|e| format!("cannot read the runbook {}: {e}", path.display()))?;
+                files.insert(entry.file_name().to_string_lossy().into_owned(), text);
+            }
+        }
+    }
+    let files: Vec<(String, String)> = files.into_iter().collect();
+    Runbooks::load(&files)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+fn embedded<E: RustEmbed>(name: &str) -> Option<String> {
+    E::get(name).and_then(|file| String::from_utf8(file.data.into_owned()).ok())
+}
+
+fn names<E: RustEmbed>() -> String {
+    E::iter().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,6 @@
+//! The real binary, from outside: real processes, real sockets, real kills.
+
+mod crash;
+mod faults;
+mod process;
+mod up;

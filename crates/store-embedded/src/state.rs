@@ -1,0 +1,171 @@
+//! Documents, journals and leases in one SQLite file, `state.db`.
+//!
+//! One thread writes, in groups that share an fsync; a few connections read. What SQL says is below, in
+//! `state/`.
+
+mod apply;
+mod cursor;
+mod query;
+mod read;
+mod schema;
+mod write;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ports::{
+    Commit, Document, DocumentChange, DocumentPage, Error, JournalRecord, Op, Query, Result, Retry, Store,
+};
+use rusqlite::ErrorCode;
+use tokio::sync::watch;
+
+use crate::folder::{self, FolderLock, OpenError};
+use read::Readers;
+pub(crate) use write::Changes;
+use write::Writer;
+
+/// The database inside the data folder.
+const FILE: &str = "state.db";
+
+/// The file whose lock says that the state is open.
+const LOCK: &str = "state.lock";
+
+/// Connections for reading. Reads take microseconds; more would only fight for the processors.
+const READERS: usize = 4;
+
+/// How the state is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateOptions {
+    /// The database file may not grow beyond this; writes then fail as on a full disk, reads and removals
+    /// go on. None leaves it to the disk.
+    pub max_bytes: Option<u64>,
+}
+
+/// State in a data folder: [`Store`] and [`ports::Leases`].
+///
+/// Dropping it waits until everything queued is written, and then frees the folder.
+pub struct StateStore {
+    // Fields drop in this order: the writer finishes before the folder is free for others.
+    writer: Writer,
+    readers: Arc<Readers>,
+    newest_change: watch::Receiver<u64>,
+    _lock: FolderLock,
+}
+
+impl StateStore {
+    /// Opens the state in a data folder, creating both when missing and bringing an older schema up to date.
+    ///
+    /// # Errors
+    /// The folder is in use, cannot be written, or was written by a newer release.
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        Self::open_with(folder, StateOptions::default())
+    }
+
+    /// Like [`StateStore::open`], with options.
+    ///
+    /// # Errors
+    /// As for `open`.
+    pub fn open_with(folder: &Path, options: StateOptions) -> Result<Self, OpenError> {
+        let lock = folder::claim(folder, LOCK)?;
+        let file = folder.join(FILE);
+        let connection = schema::open_for_writing(&file, options)?;
+        folder::sync_names(folder).map_err(OpenError::io("sync", folder))?;
+        let database =
+            |source: rusqlite::Error| OpenError::Database { file: file.clone(), source: source.into() };
+        let newest = apply::newest_change(&connection).map_err(database)?;
+        let readers = Readers::open(&file, READERS).map_err(database)?;
+        let (tell, newest_change) = watch::channel(newest);
+        let writer =
+            Writer::start(connection, newest, tell).map_err(OpenError::io("start a writer for", &file))?;
+        Ok(Self { writer, readers: Arc::new(readers), newest_change, _lock: lock })
+    }
+
+    /// Runs `work` in the writer's next transaction; what it wrote is durable when this returns `Ok`.
+    pub(crate) async fn write<T, F>(&self, operation: &'static str, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Changes<'_>) -> Result<T> + Send + 'static,
+    {
+        self.writer.submit(operation, work).await
+    }
+}
+
+#[async_trait]
+impl Store for StateStore {
+    async fn commit(&self, ops: Vec<Op>) -> Result<Commit> {
+        // Encoding happens here, on the caller's processor, to keep it out of the one writer.
+        let ops = apply::encode(ops)?;
+        self.write("commit", move |changes| apply::commit(changes, &ops)).await
+    }
+
+    async fn get(&self, kind: &'static str, id: &str) -> Result<Option<Document>> {
+        let id = id.to_owned();
+        self.readers.run("get a document", move |c| read::document(c, kind, &id)).await
+    }
+
+    async fn list(&self, query: &Query) -> Result<DocumentPage> {
+        let query = query.clone();
+        query::check(&query)?;
+        let position = cursor::decode(&query)?;
+        self.readers.run("list documents", move |c| query::page(c, &query, position.as_ref())).await
+    }
+
+    async fn count(&self, query: &Query) -> Result<u64> {
+        let query = query.clone();
+        query::check_filters(&query)?;
+        self.readers.run("count documents", move |c| query::count(c, &query)).await
+    }
+
+    async fn changes(&self, after: u64, limit: usize) -> Result<Vec<DocumentChange>> {
+        self.readers.run("read the change feed", move |c| read::changes(c, after, limit)).await
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.newest_change.clone()
+    }
+
+    async fn read_journal(&self, journal: &str, after: u64, limit: usize) -> Result<Vec<JournalRecord>> {
+        let journal = journal.to_owned();
+        self.readers.run("read a journal", move |c| read::journal(c, &journal, after, limit)).await
+    }
+
+    async fn journals(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>> {
+        let (prefix, after) = (prefix.to_owned(), after.to_owned());
+        self.readers.run("list journals", move |c| read::journals(c, &prefix, &after, limit)).await
+    }
+
+    async fn drop_journal(&self, journal: &str) -> Result<()> {
+        let journal = journal.to_owned();
+        self.write("drop a journal", move |changes| apply::drop_journal(changes, &journal)).await
+    }
+}
+
+/// Sorts SQLite's failures by whether trying again helps.
+pub(crate) fn failed(operation: &'static str) -> impl Fn(rusqlite::Error) -> Error {
+    move |error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            Error::Corrupt(format!("the state database, while trying to {operation}: {error}"))
+        }
+        Some(ErrorCode::TooBig) => Error::Invalid("a document or record is larger than 1 GB".to_owned()),
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory
+            | ErrorCode::CannotOpen,
+        ) => Error::failed(operation, Retry::Temporary, error),
+        _ => Error::failed(operation, Retry::Permanent, error),
+    }
+}
+
+/// SQLite's integers are signed; no position or revision comes near the end of them.
+pub(crate) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Back from SQLite. Only what [`signed`] wrote is ever read.
+pub(crate) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or_default()
+}

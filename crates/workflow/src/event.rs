@@ -1,0 +1,172 @@
+//! What happens to a run (the journal), and what it asks for in return.
+
+use model::{Inverse, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::WorkflowError;
+
+/// What happened. The journal of a run is a list of these; folding it gives the state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The run began. Always the first event.
+    Started {
+        /// Its input, as it came.
+        input: Value,
+        /// When.
+        at: Timestamp,
+        /// A random number drawn by the caller; jitter comes from it.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// A call was carried out.
+    CallSucceeded {
+        /// Which.
+        key: String,
+        /// What it gave.
+        output: Value,
+        /// What undoes it.
+        #[serde(default)]
+        inverse: Option<Inverse>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A call was not carried out, or it is not known whether it was.
+    CallFailed {
+        /// Which.
+        key: String,
+        /// Why.
+        error: WorkflowError,
+        /// True when asking again with the same key may help, because it is not known whether it was done:
+        /// then a retry of the workflow (not another turn of a loop) asks with the same key.
+        retryable: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// A timer went off.
+    TimerFired {
+        /// Which.
+        id: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody wants it to end; what it did is undone.
+    CancelRequested {
+        /// Who.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody wants it to ask for no further call for now.
+    PauseRequested {
+        /// Who.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody wants it to go on.
+    ResumeRequested {
+        /// Who.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Event {
+    /// When it happened.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Started { at, .. }
+            | Self::CallSucceeded { at, .. }
+            | Self::CallFailed { at, .. }
+            | Self::TimerFired { at, .. }
+            | Self::CancelRequested { at, .. }
+            | Self::PauseRequested { at, .. }
+            | Self::ResumeRequested { at, .. } => *at,
+        }
+    }
+}
+
+/// What the run asks for, or tells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Effect {
+    /// Call this function; answer with `CallSucceeded` or `CallFailed`. Asked again after a crash with the same
+    /// key and the same content until answered.
+    Call {
+        /// Idempotency key: run, place in the document, and a number that counts the calls from that place.
+        key: String,
+        /// Function name: `process.restart`, `verify`.
+        function: String,
+        /// Its parameters, expressions evaluated.
+        parameters: Value,
+        /// JSON pointer of the task.
+        path: String,
+        /// Whether it undoes an earlier call.
+        compensation: bool,
+    },
+    /// The answer of this call no longer matters to the flow. It must still come: at once for calls that change
+    /// nothing (as failed), as soon as it is known for others, so that what it did can be undone.
+    Abandon {
+        /// Which.
+        key: String,
+    },
+    /// Answer with `TimerFired` at this time.
+    Timer {
+        /// Which.
+        id: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Something people or lifecycle events tell of; nothing to do.
+    Lifecycle {
+        /// What.
+        change: Change,
+        /// JSON pointer of the task; empty for the run.
+        path: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The run ended well.
+    Finished {
+        /// Its output.
+        output: Value,
+    },
+    /// The run failed; what could be undone was undone.
+    Failed {
+        /// Why.
+        error: WorkflowError,
+    },
+    /// The run was ended by a person; what could be undone was undone.
+    Cancelled {
+        /// Who.
+        by: String,
+    },
+}
+
+/// A change of a task or run, after the lifecycle events of the specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It began.
+    Started,
+    /// It is tried again.
+    Retried,
+    /// It ended well.
+    Completed,
+    /// It failed.
+    Faulted,
+    /// It was ended from outside.
+    Cancelled,
+    /// It was not needed.
+    Skipped,
+    /// The run is held.
+    Suspended,
+    /// The run goes on.
+    Resumed,
+    /// Undoing began.
+    Compensating,
+}

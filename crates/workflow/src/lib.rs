@@ -1,0 +1,37 @@
+//! Workflows: CNCF Serverless Workflow documents and the state machine that runs them.
+//!
+//! Pure and synchronous. A document is read strictly into a [`Definition`]; a run is a fold of [`Event`]s into a
+//! [`State`], and each event gives [`Effect`]s for a driver to carry out. The journal of events is the truth:
+//! after a crash the driver folds it again and carries out [`pending_effects`], which have the same idempotency
+//! keys as before. This crate does no I/O, reads no clock and draws no random number.
+//!
+//! ```text
+//! driver: journal(event) -> apply(definition, &mut state, &event) -> effects -> carried out -> event …
+//! ```
+
+mod definition;
+mod document;
+mod duration;
+mod error;
+mod event;
+mod expression;
+mod machine;
+mod plan;
+mod schema;
+mod state;
+mod view;
+pub mod yaml;
+
+pub use definition::{Definition, Document};
+pub use duration::milliseconds as duration_ms;
+pub use error::WorkflowError;
+pub use event::{Change, Effect, Event};
+pub use expression::{
+    Expression, MAX_EXPRESSION_BYTES, MAX_EXPRESSION_DEPTH, MAX_OUTPUTS, MAX_STEPS, MAX_VALUES, Template,
+    truthy,
+};
+pub use machine::{MAX_RUN_STEPS, apply, replay, start};
+pub use plan::{Plan, PlannedCall, plan};
+pub use schema::Schema;
+pub use state::{State, pending_effects};
+pub use view::{View, view};

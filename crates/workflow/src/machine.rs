@@ -1,0 +1,296 @@
+//! The transition: one event in, a new state and effects out. Pure: time and chance come in events.
+//!
+//! Work is a queue of moves, so depth of nesting and length of a run never become depth of the stack.
+
+mod faults;
+mod flow;
+mod scope;
+mod start;
+
+use std::collections::VecDeque;
+
+use model::{RunId, StepStatus, Timestamp};
+use serde_json::Value;
+
+use crate::definition::{Definition, Flow, TaskIndex};
+use crate::error::WorkflowError;
+use crate::event::{Change, Effect, Event};
+use crate::state::{
+    Activity, Node, NodeId, PendingCall, PendingTimer, Phase, Purpose, ROOT, State, call_effect, last_effect,
+};
+
+/// Most steps one run may take; a loop that never ends fails its run here.
+pub const MAX_RUN_STEPS: usize = 10_000;
+
+/// Begins a run. Journal the event, then act on the effects.
+#[must_use]
+pub fn start(
+    definition: &Definition,
+    run: &RunId,
+    input: Value,
+    at: Timestamp,
+    seed: u64,
+) -> (State, Event, Vec<Effect>) {
+    let mut state = State::new(run.as_str());
+    let event = Event::Started { input, at, seed };
+    let effects = apply(definition, &mut state, &event);
+    (state, event, effects)
+}
+
+/// Folds one event into the state and tells what to do now.
+///
+/// An event that answers nothing that is open (a second answer, a timer of a task that ended) changes nothing
+/// and asks for nothing: delivery may repeat.
+pub fn apply(definition: &Definition, state: &mut State, event: &Event) -> Vec<Effect> {
+    if state.is_over() {
+        return Vec::new();
+    }
+    state.now = state.now.max(event.at());
+    let mut machine = Machine { definition, state, effects: Vec::new(), moves: VecDeque::new() };
+    machine.take(event);
+    machine.run();
+    machine.effects
+}
+
+/// The state after a journal.
+#[must_use]
+pub fn replay<'e>(
+    definition: &Definition,
+    run: &RunId,
+    events: impl IntoIterator<Item = &'e Event>,
+) -> State {
+    let mut state = State::new(run.as_str());
+    for event in events {
+        apply(definition, &mut state, event);
+    }
+    state
+}
+
+/// What is to be done next inside one transition.
+enum Move {
+    /// Begin a task inside a sequence or fork.
+    Begin { parent: NodeId, task: TaskIndex, input: Value },
+    /// Go on in a sequence.
+    Next { sequence: NodeId, input: Value },
+    /// A task has its raw output.
+    Done { node: NodeId, output: Value, then: Option<Flow> },
+    /// A task or scope failed.
+    Fail { node: NodeId, error: WorkflowError },
+}
+
+struct Machine<'a> {
+    definition: &'a Definition,
+    state: &'a mut State,
+    effects: Vec<Effect>,
+    moves: VecDeque<Move>,
+}
+
+impl Machine<'_> {
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::Started { input, seed, at } => {
+                if self.state.phase == Phase::Pending {
+                    self.begin_run(input.clone(), *seed, *at);
+                }
+            }
+            Event::CallSucceeded { key, output, inverse, .. } => {
+                self.call_succeeded(key, output, inverse.as_ref());
+            }
+            Event::CallFailed { key, error, retryable, .. } => self.call_failed(key, error, *retryable),
+            Event::TimerFired { id, .. } => self.timer_fired(id),
+            Event::CancelRequested { by, .. } => self.cancel(by),
+            Event::PauseRequested { .. } => {
+                if self.state.phase == Phase::Running && !self.state.paused {
+                    self.state.paused = true;
+                    self.tell(Change::Suspended, "");
+                }
+            }
+            Event::ResumeRequested { .. } => self.resume(),
+        }
+    }
+
+    fn run(&mut self) {
+        loop {
+            while let Some(next) = self.moves.pop_front() {
+                match next {
+                    Move::Begin { parent, task, input } => self.begin_task(parent, task, input),
+                    Move::Next { sequence, input } => self.next(sequence, input),
+                    Move::Done { node, output, then } => self.task_done(node, output, then),
+                    Move::Fail { node, error } => self.fail(node, error),
+                }
+            }
+            if !self.settle() {
+                return;
+            }
+        }
+    }
+
+    fn tell(&mut self, change: Change, path: &str) {
+        self.effects.push(Effect::Lifecycle { change, path: path.to_owned(), at: self.state.now });
+    }
+
+    fn node(&self, id: NodeId) -> &Node {
+        self.state.nodes.get(&id).expect("moves speak of active nodes only")
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        self.state.nodes.get_mut(&id).expect("moves speak of active nodes only")
+    }
+
+    /// JSON pointer of the task a node stands for.
+    fn path(&self, id: NodeId) -> String {
+        self.node(id).task.map_or_else(String::new, |t| self.definition.task(t).path.clone())
+    }
+
+    fn add_node(&mut self, node: Node) -> NodeId {
+        let id = self.state.next_node;
+        self.state.next_node += 1;
+        self.state.nodes.insert(id, node);
+        id
+    }
+
+    /// The node and everything it is inside of.
+    fn scopes(&self, id: NodeId) -> Vec<NodeId> {
+        let mut scopes = vec![id];
+        let mut at = id;
+        while let Some(parent) = self.state.nodes.get(&at).and_then(|n| n.parent) {
+            scopes.push(parent);
+            at = parent;
+        }
+        scopes
+    }
+
+    /// Asks for a call, or holds it while the run is paused.
+    fn ask(&mut self, key: String, mut call: PendingCall) {
+        call.asked = !self.state.paused;
+        if call.asked {
+            self.effects.push(call_effect(&key, &call));
+        }
+        self.state.calls.insert(key, call);
+    }
+
+    fn set_timer(&mut self, node: NodeId, purpose: Purpose, after_ms: i64) {
+        let sequence = self.state.next_node;
+        self.state.next_node += 1;
+        let id = format!("{}{}#{sequence}:{}", self.state.run, key_path(&self.path(node)), purpose.as_str());
+        let at = self.state.now.plus_ms(after_ms);
+        self.effects.push(Effect::Timer { id: id.clone(), at });
+        self.state.timers.insert(id, PendingTimer { at, node, purpose });
+    }
+
+    /// Drops the node's subtree below it: timers go, calls are abandoned, steps are cancelled.
+    fn drop_below(&mut self, id: NodeId) {
+        let below: Vec<NodeId> = {
+            let mut found = vec![id];
+            // Parents are always older than their children, so one pass in order finds the whole subtree.
+            for (child, node) in self.state.nodes.range(id + 1..) {
+                if node.parent.is_some_and(|p| found.contains(&p)) {
+                    found.push(*child);
+                }
+            }
+            found.remove(0);
+            found
+        };
+        for child in below {
+            self.release(child);
+            if let Some(node) = self.state.nodes.remove(&child)
+                && let Some(step) = node.step
+            {
+                let path = self.state.steps[step].path.clone();
+                self.end_step(step, StepStatus::Cancelled);
+                self.tell(Change::Cancelled, &path);
+            }
+        }
+    }
+
+    /// Lets go of the node's own timers and call.
+    fn release(&mut self, id: NodeId) {
+        self.state.timers.retain(|_, t| t.node != id);
+        let keys: Vec<String> =
+            self.state.calls.iter().filter(|(_, c)| c.node == Some(id)).map(|(k, _)| k.clone()).collect();
+        for key in keys {
+            let call = self.state.calls.get_mut(&key).expect("the key was just found");
+            call.node = None;
+            if !call.asked {
+                self.state.calls.remove(&key);
+            } else if call.undoes.is_none() {
+                self.effects.push(Effect::Abandon { key });
+            }
+        }
+    }
+
+    fn end_step(&mut self, step: usize, status: StepStatus) {
+        let now = self.state.now;
+        let record = &mut self.state.steps[step];
+        record.status = status;
+        record.ended_at = Some(now);
+    }
+
+    fn resume(&mut self) {
+        if !self.state.paused {
+            return;
+        }
+        self.state.paused = false;
+        self.tell(Change::Resumed, "");
+        for (key, call) in self.state.calls.iter_mut().filter(|(_, c)| !c.asked) {
+            call.asked = true;
+            self.effects.push(call_effect(key, call));
+        }
+    }
+
+    fn end_run(&mut self, phase: Phase) {
+        self.drop_below(ROOT);
+        self.state.nodes.clear();
+        self.state.timers.clear();
+        let change = match phase {
+            Phase::Completed { .. } => Change::Completed,
+            Phase::Cancelled { .. } => Change::Cancelled,
+            _ => Change::Faulted,
+        };
+        self.tell(change, "");
+        self.effects.extend(last_effect(&phase));
+        self.state.phase = phase;
+    }
+
+    /// Ends what only waits for calls to be answered. True when there is more to do.
+    fn settle(&mut self) -> bool {
+        let waiting: Vec<NodeId> = self
+            .state
+            .nodes
+            .iter()
+            .rev()
+            .filter(|(_, n)| matches!(n.activity, Activity::Undo { .. } | Activity::Settle { .. }))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in waiting {
+            if self.state.calls.values().any(|c| c.scopes.contains(&id)) {
+                continue;
+            }
+            match self.node(id).activity.clone() {
+                Activity::Settle { output } => {
+                    self.end_run(Phase::Completed { output });
+                    return false;
+                }
+                Activity::Undo { error } => {
+                    return self.undo_next(id) || self.undone(id, error);
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+}
+
+/// A path as part of a key: visible ASCII only, so that it can travel in a header.
+fn key_path(path: &str) -> String {
+    use std::fmt::Write as _;
+    let mut key = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_graphic() && byte != b'%' {
+            key.push(char::from(byte));
+        } else {
+            let _infallible = write!(key, "%{byte:02X}");
+        }
+    }
+    key
+}

@@ -1,0 +1,215 @@
+//! How tasks end well, and what comes after.
+
+use model::{Inverse, StepStatus};
+use serde_json::Value;
+
+use super::scope::Extra;
+use super::{Machine, Move};
+use crate::definition::{Definition, Flow, Kind, TaskIndex};
+use crate::event::Change;
+use crate::state::{Activity, List, Node, NodeId, Purpose, ROOT, RecordedInverse};
+
+/// The tasks a sequence runs.
+fn tasks_of<'d>(definition: &'d Definition, node: &Node, list: List) -> &'d [TaskIndex] {
+    let kind = node.task.map(|t| &definition.task(t).kind);
+    match (list, kind) {
+        (List::Root, _) => &definition.root,
+        (List::Do, Some(Kind::Do { tasks })) => tasks,
+        (List::Try, Some(Kind::Try { body, .. })) | (List::For, Some(Kind::For { body, .. })) => body,
+        (List::Catch, Some(Kind::Try { catch, .. })) => catch.body.as_deref().unwrap_or_default(),
+        _ => &[],
+    }
+}
+
+impl Machine<'_> {
+    /// Begins the task a sequence stands at, or ends the sequence.
+    pub(super) fn next(&mut self, sequence: NodeId, input: Value) {
+        let Some(node) = self.state.nodes.get(&sequence) else { return };
+        let Activity::Sequence { list, at } = node.activity else { return };
+        match tasks_of(self.definition, node, list).get(at) {
+            Some(task) => self.moves.push_back(Move::Begin { parent: sequence, task: *task, input }),
+            None => self.sequence_done(sequence, input),
+        }
+    }
+
+    fn sequence_done(&mut self, sequence: NodeId, output: Value) {
+        let Activity::Sequence { list, .. } = self.node(sequence).activity else { return };
+        match list {
+            List::Root => self.finish(output),
+            List::Do => self.moves.push_back(Move::Done { node: sequence, output, then: None }),
+            List::Try | List::Catch => {
+                let owner = self.node(sequence).parent.expect("a scope has an owner");
+                self.release(sequence);
+                self.state.nodes.remove(&sequence);
+                self.moves.push_back(Move::Done { node: owner, output, then: None });
+            }
+            List::For => {
+                let owner = self.node(sequence).parent.expect("a scope has an owner");
+                self.release(sequence);
+                self.state.nodes.remove(&sequence);
+                if let Activity::For { at, .. } = &mut self.node_mut(owner).activity {
+                    *at += 1;
+                }
+                if let Err(error) = self.iterate(owner, output) {
+                    self.moves.push_back(Move::Fail { node: owner, error });
+                }
+            }
+        }
+    }
+
+    /// A task has its raw output: transforms, exports, and goes on.
+    pub(super) fn task_done(&mut self, node: NodeId, raw_output: Value, then: Option<Flow>) {
+        let Some(active) = self.state.nodes.get(&node) else { return };
+        let Some(index) = active.task else { return };
+        let definition = self.definition;
+        let task = definition.task(index);
+        let extra = Extra { raw_output: Some(&raw_output), ..Extra::default() };
+        let transformed =
+            self.transform(node, &task.output, raw_output.clone(), extra, false).and_then(|output| {
+                if task.export.template.is_some() || task.export.schema.is_some() {
+                    let extra =
+                        Extra { raw_output: Some(&raw_output), output: Some(&output), ..Extra::default() };
+                    let exported = match &task.export.template {
+                        Some(_) => self.transform(node, &task.export, output.clone(), extra, false)?,
+                        None => {
+                            self.transform(node, &task.export, self.state.context.clone(), extra, false)?
+                        }
+                    };
+                    self.state.context = exported;
+                }
+                Ok(output)
+            });
+        let output = match transformed {
+            Ok(output) => output,
+            Err(error) => {
+                self.moves.push_back(Move::Fail { node, error });
+                return;
+            }
+        };
+        self.drop_below(node);
+        self.release(node);
+        let active = self.state.nodes.remove(&node).expect("it was there a moment ago");
+        if let Some(step) = active.step {
+            self.end_step(step, StepStatus::Completed);
+            self.state.steps[step].output = output.clone();
+        }
+        // What was unknown inside was dealt with: coming here again is a new turn, not a retry.
+        self.state.unknown.retain(|path, _| {
+            !path
+                .strip_prefix(task.path.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        self.tell(Change::Completed, &task.path);
+        let parent = active.parent.expect("a task is inside of something");
+        self.deliver(parent, node, output, then.unwrap_or_else(|| task.then.clone()));
+    }
+
+    /// Hands the output of a child to what it is inside of.
+    pub(super) fn deliver(&mut self, parent: NodeId, child: NodeId, output: Value, flow: Flow) {
+        if flow == Flow::End {
+            self.finish(output);
+            return;
+        }
+        let definition = self.definition;
+        let compete = self
+            .node(parent)
+            .task
+            .is_some_and(|t| matches!(&definition.task(t).kind, Kind::Fork { compete: true, .. }));
+        match &mut self.node_mut(parent).activity {
+            Activity::Sequence { at, .. } => {
+                match flow {
+                    Flow::To(target) => *at = target,
+                    Flow::Exit => *at = usize::MAX,
+                    _ => *at += 1,
+                }
+                self.moves.push_back(Move::Next { sequence: parent, input: output });
+            }
+            Activity::Fork { children, outputs, .. } => {
+                if compete {
+                    // Branches that did not begin yet find the fork closed.
+                    self.node_mut(parent).activity = Activity::Starting;
+                    self.drop_below(parent);
+                    self.moves.push_back(Move::Done { node: parent, output, then: None });
+                    return;
+                }
+                if let Some(slot) = children.iter().position(|c| *c == child) {
+                    outputs[slot] = Some(output);
+                }
+                if outputs.iter().all(Option::is_some) {
+                    let output = Value::Array(outputs.drain(..).flatten().collect());
+                    self.moves.push_back(Move::Done { node: parent, output, then: None });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The workflow has its raw output: whatever still runs beside is ended.
+    fn finish(&mut self, raw: Value) {
+        self.moves.clear();
+        self.drop_below(ROOT);
+        self.state.timers.clear();
+        match self.transform(ROOT, &self.definition.output, raw, Extra::default(), false) {
+            Ok(output) => self.node_mut(ROOT).activity = Activity::Settle { output },
+            Err(error) => self.moves.push_back(Move::Fail { node: ROOT, error }),
+        }
+    }
+
+    pub(super) fn call_succeeded(&mut self, key: &str, output: &Value, inverse: Option<&Inverse>) {
+        let Some(call) = self.take_call(key) else { return };
+        if let Some(undone) = call.undoes {
+            self.end_step(call.step, StepStatus::Completed);
+            self.state.steps[call.step].output = output.clone();
+            let original = self.state.inverses[undone].step;
+            self.state.steps[original].status = StepStatus::Compensated;
+            return;
+        }
+        if let Some(inverse) = inverse {
+            self.state.inverses.push(RecordedInverse {
+                key: key.to_owned(),
+                inverse: inverse.clone(),
+                path: call.path.clone(),
+                scopes: call.scopes.clone(),
+                step: call.step,
+                taken: false,
+            });
+        }
+        self.state.steps[call.step].output = output.clone();
+        if let Some(node) = call.node {
+            self.moves.push_back(Move::Done { node, output: output.clone(), then: None });
+        }
+    }
+
+    pub(super) fn take_call(&mut self, key: &str) -> Option<crate::state::PendingCall> {
+        // A call that was never asked for cannot have been answered.
+        if !self.state.calls.get(key)?.asked {
+            return None;
+        }
+        self.state.calls.remove(key)
+    }
+
+    pub(super) fn timer_fired(&mut self, id: &str) {
+        let Some(timer) = self.state.timers.remove(id) else { return };
+        let node = timer.node;
+        match timer.purpose {
+            Purpose::Wait => {
+                let output = self.node(node).input.clone();
+                self.moves.push_back(Move::Done { node, output, then: None });
+            }
+            Purpose::Retry => {
+                if let Err(error) = self.attempt(node) {
+                    self.moves.push_back(Move::Fail { node, error });
+                }
+            }
+            Purpose::Timeout => {
+                let waited = self.state.now.since_ms(self.node(node).started_at);
+                let what = match self.node(node).task {
+                    Some(task) => format!("task `{}`", self.definition.task(task).name),
+                    None => "the workflow".to_owned(),
+                };
+                let error = crate::WorkflowError::timeout(format!("{what} did not end within {waited} ms"));
+                self.moves.push_back(Move::Fail { node, error });
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What expressions see: the arguments of the specification and the variables of loops and catches.
+
+use model::Timestamp;
+use serde_json::{Value, json};
+
+use super::Machine;
+use crate::definition::Transform;
+use crate::duration::{DurationSpec, milliseconds};
+use crate::error::WorkflowError;
+use crate::expression::{Expression, Template};
+use crate::state::NodeId;
+
+/// Values beyond those the node itself has.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Extra<'a> {
+    /// Output before `output.as`.
+    pub(super) raw_output: Option<&'a Value>,
+    /// Output after it.
+    pub(super) output: Option<&'a Value>,
+    /// One more variable: the error of a catch, the item of a loop.
+    pub(super) variable: Option<(&'a str, &'a Value)>,
+}
+
+impl Machine<'_> {
+    fn value(&self, node: NodeId, extra: Extra<'_>, name: &str) -> Value {
+        let state = &self.state;
+        let active = state.nodes.get(&node);
+        match name {
+            "$context" => state.context.clone(),
+            "$input" => active.map_or(Value::Null, |n| n.input.clone()),
+            "$output" => extra.output.cloned().unwrap_or(Value::Null),
+            "$secrets" => json!({}),
+            "$runtime" => json!({"name": "homeostat", "version": env!("CARGO_PKG_VERSION"), "metadata": {}}),
+            "$workflow" => json!({
+                "id": state.run,
+                "definition": self.definition.source,
+                "input": state.input,
+                "startedAt": date_time(state.started_at),
+            }),
+            "$task" => {
+                let Some((active, task)) = active.and_then(|n| n.task.map(|t| (n, self.definition.task(t))))
+                else {
+                    return Value::Null;
+                };
+                json!({
+                    "name": task.name,
+                    "reference": task.path,
+                    "definition": self.definition.task_json(task),
+                    "input": active.raw,
+                    "output": extra.raw_output,
+                    "startedAt": date_time(active.started_at),
+                })
+            }
+            "$__now" => json!(state.now.as_unix_ms() as f64 / 1000.0),
+            local => match extra.variable {
+                Some((name, value)) if name == local => value.clone(),
+                _ => active
+                    .and_then(|n| n.variables.iter().rev().find(|(n, _)| n == local))
+                    .map_or(Value::Null, |(_, v)| v.clone()),
+            },
+        }
+    }
+
+    /// Evaluates a template for a node.
+    pub(super) fn evaluate(
+        &self,
+        node: NodeId,
+        template: &Template,
+        on: &Value,
+        extra: Extra<'_>,
+    ) -> Result<Value, WorkflowError> {
+        template.evaluate(on, &|name| self.value(node, extra, name)).map_err(WorkflowError::expression)
+    }
+
+    /// Evaluates a condition for a node.
+    pub(super) fn holds(
+        &self,
+        node: NodeId,
+        condition: &Expression,
+        on: &Value,
+        extra: Extra<'_>,
+    ) -> Result<bool, WorkflowError> {
+        let value = condition.evaluate(on, &|name| self.value(node, extra, name));
+        value.map(|v| crate::expression::truthy(&v)).map_err(WorkflowError::expression)
+    }
+
+    /// Evaluates a lone expression for a node.
+    pub(super) fn evaluate_expression(
+        &self,
+        node: NodeId,
+        expression: &Expression,
+        on: &Value,
+    ) -> Result<Value, WorkflowError> {
+        let value = expression.evaluate(on, &|name| self.value(node, Extra::default(), name));
+        value.map_err(WorkflowError::expression)
+    }
+
+    /// Transforms data, keeping it when there is no transformation. Inputs are checked before, outputs after.
+    pub(super) fn transform(
+        &self,
+        node: NodeId,
+        transform: &Transform,
+        value: Value,
+        extra: Extra<'_>,
+        check_before: bool,
+    ) -> Result<Value, WorkflowError> {
+        let check = |value: &Value| match &transform.schema {
+            Some(schema) => schema.check(value).map_err(WorkflowError::validation),
+            None => Ok(()),
+        };
+        if check_before {
+            check(&value)?;
+        }
+        let result = match &transform.template {
+            Some(template) => self.evaluate(node, template, &value, extra)?,
+            None => value,
+        };
+        if !check_before {
+            check(&result)?;
+        }
+        Ok(result)
+    }
+
+    /// Milliseconds of a duration.
+    pub(super) fn duration_ms(&self, node: NodeId, duration: &DurationSpec) -> Result<i64, WorkflowError> {
+        match duration {
+            DurationSpec::Fixed(ms) => Ok(*ms),
+            DurationSpec::Computed(template) => {
+                let input = self.node(node).input.clone();
+                let value = self.evaluate(node, template, &input, Extra::default())?;
+                milliseconds(&value).map_err(WorkflowError::expression)
+            }
+        }
+    }
+}
+
+/// The specification's date-time descriptor.
+fn date_time(at: Timestamp) -> Value {
+    let ms = at.as_unix_ms();
+    json!({"iso8601": at.to_string(), "epoch": {"seconds": ms.div_euclid(1000), "milliseconds": ms}})
+}

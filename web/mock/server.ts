@@ -1,0 +1,226 @@
+/**
+ * A stand-in for the Homeostat server: every endpoint the dashboard uses, with deterministic data of a living demo shop.
+ * For development and tests only; it is never shipped. `npm run mock`, then `npm run dev`; or build and open the mock itself.
+ */
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { components } from "../src/api/schema";
+import { FAULTS } from "./faults";
+import { id, iso } from "./ids";
+import { GUARDS, PHASES, POLICY_VERSION, RULES, type Story, type Told } from "./incidents";
+import { DEFINITIONS, runbook, tracks } from "./runbooks";
+import { histogram, logs, METRICS, series, SERVICES } from "./telemetry";
+import { World } from "./world";
+
+type S = components["schemas"];
+const PORT = Number(process.env.PORT ?? 4400);
+const DIST = fileURLToPath(new URL("../dist", import.meta.url));
+const world = new World();
+const injected = new Map<string, Story>();
+const streams = new Set<ServerResponse>();
+let sequence = 0;
+
+class Refusal extends Error {
+  constructor(readonly status: number, readonly code: string, readonly title: string, readonly detail = "") { super(title); }
+}
+
+function send(kind: string, data: unknown) {
+  sequence += 1;
+  for (const s of streams) s.write(`id: ${String(sequence)}\nevent: ${kind}\ndata: ${JSON.stringify(data)}\n\n`);
+}
+const changed = (kind: string, what: string) => { send("change", { kind, id: what, revision: sequence }); };
+
+const page = <T>(items: T[], ask: URLSearchParams) => {
+  const limit = Math.min(500, Number(ask.get("limit") ?? 50));
+  const from = Number(ask.get("cursor") ?? 0);
+  return { items: items.slice(from, from + limit), next: from + limit < items.length ? String(from + limit) : null };
+};
+
+const LEVEL = ["viewer", "operator", "approver", "admin"];
+function offer(session: S["SessionView"], name: string, title: string, path: string, role: S["Role"], blocked: string | null = null): S["AllowedAction"] {
+  const may = LEVEL.indexOf(session.user.role) >= LEVEL.indexOf(role);
+  return { name, title, method: "POST", path, allowed: may && !blocked, reason: blocked ?? (may ? null : `needs the role ${role}; you are ${session.user.role}`) };
+}
+
+function incidentActions(t: Told, session: S["SessionView"]): S["AllowedAction"][] {
+  const i = t.incident;
+  const over = i.status === "resolved" ? "the incident is resolved" : null;
+  const d = t.decisions.at(-1);
+  const actions = [
+    offer(session, "acknowledge", "Acknowledge", `/api/v1/incidents/${i.id}/acknowledge`, "operator", over ?? (i.acknowledged_at ? "already acknowledged" : null)),
+    offer(session, "resolve", "Resolve", `/api/v1/incidents/${i.id}/resolve`, "operator", over ?? (i.status === "verifying" || i.status === "mitigating" ? "a run is working on it; cancel the run first" : null)),
+  ];
+  if (d?.recommendation) {
+    const blocked = over ?? (d.disposition === "proposed" || d.disposition === "escalated" || d.disposition === "scheduled" ? (world.stop.engaged ? "the stop switch is engaged" : null) : `the decision is ${d.disposition}`);
+    actions.unshift(offer(session, "approve", "Approve", `/api/v1/decisions/${d.id}/approve`, "approver", blocked), offer(session, "reject", "Reject", `/api/v1/decisions/${d.id}/reject`, "approver", blocked));
+  }
+  return actions;
+}
+
+const storyOf = (incident: string): Story => {
+  const i = world.stories.findIndex((s) => id("inc", s.start, s.spec.name) === incident);
+  if (i < 0) throw new Refusal(404, "incident_not_found", "No such incident", `There is no incident ${incident}. It may have passed the retention of 90 days.`);
+  return world.stories[i]!;
+};
+const toldOf = (incident: string): Told => world.told().find((t) => t.incident.id === incident) ?? (storyOf(incident), undefined as never);
+const byDecision = (dec: string): Told => {
+  const t = world.told().find((x) => x.decisions.some((d) => d.id === dec));
+  if (!t) throw new Refusal(404, "decision_not_found", "No such decision");
+  return t;
+};
+
+type Ask = { method: string; parts: string[]; q: URLSearchParams; body: Record<string, unknown>; session: S["SessionView"] };
+const text = (v: unknown) => (typeof v === "string" ? v : "");
+
+function read({ parts, q, session }: Ask): unknown {
+  const now = Date.now();
+  const [a, b = ""] = parts;
+  switch (a) {
+    case "session": return session;
+    case "overview": return world.overview(now);
+    case "map": return world.map(now);
+    case "stop-switch": return world.stop;
+    case "autonomy": return { items: world.grants };
+    case "tokens": return page(world.tokens, q);
+    case "tracks": return { items: tracks(now) };
+    case "series": return b === "names" ? { items: METRICS.map((name) => ({ service: q.get("service"), name, labels: {} })) } : series(q, now, world.windows(now));
+    case "logs": return b === "histogram" ? histogram(q, now, world.windows(now)) : logs(q, now, world.windows(now));
+    case "audit": return b === "verify" ? { ok: true, rows: world.audit.length, broken_at: null } : page([...world.audit].reverse(), q);
+    case "status": return { version: "0.1.0", state: "degraded", components: [["bus", "running", "5,120 signals, 0 waiting"], ["store", "running", "12.4 MB"], ["telemetry", "running", "applied up to the newest signal"], ["pipeline", "running", "lag 4 ms"], ["host 127.0.0.1:7070", "running", "polled 1 s ago"], ["probes", "degraded", "worker-1 refuses connections"]].map(([name, state, reason]) => ({ name, state, reason })) };
+    case "demo": return { faults: FAULTS.map((f) => { const s = injected.get(f.name); const open = s && toldOf(id("inc", s.start, f.name)).incident.status !== "resolved"; return { name: f.name, title: f.title, summary: f.summary, service: f.service, services: f.services, active: Boolean(open), injected_at: s && open ? iso(s.start) : null }; }), world: { running: true } };
+    case "policy": {
+      const rule = (r: { name: string; condition: string; verdict: S["Verdict"] }, why: string): S["PolicyRule"] => ({ name: r.name, why, condition: r.condition, verdict: r.verdict, enabled: true, file: "policies/default.yaml" });
+      const view: S["PolicyView"] = { version: POLICY_VERSION, summary: "What Homeostat may do by itself, and when it calls a person.", rules: RULES.map((r) => rule(r, "")), guards: GUARDS.map((g) => rule(g, `Silent while ${g.calm.replaceAll(/[{}]/g, "")}.`)), settings: { cooldown_s: 300, deployments_per_hour: 5, actions_at_once: 3 } };
+      return view;
+    }
+    case "changes": return page(world.changes(world.told()).filter((c) => !q.get("service") || c.service === q.get("service")), q);
+    case "incidents": {
+      if (b) { const t = toldOf(b); return { incident: t.incident, findings: t.findings, decisions: t.decisions, runs: t.runs, allowed_actions: incidentActions(t, session) }; }
+      const [status, service, severity] = [q.get("status"), q.get("service"), q.get("severity")];
+      return page(world.told().map((t) => world.summary(t)).filter((i) => (!status || i.status === status || (status === "open" && i.status !== "resolved")) && (!service || i.services.includes(service)) && (!severity || i.severity === severity)), q);
+    }
+    case "decisions": {
+      if (b) { const t = byDecision(b); return { decision: t.decisions.find((d) => d.id === b), allowed_actions: incidentActions(t, session).slice(0, 2) }; }
+      return page(world.told().flatMap((t) => t.decisions).filter((d) => !q.get("incident") || d.incident === q.get("incident")), q);
+    }
+    case "services": {
+      const told = world.told();
+      if (!b) return page(SERVICES.map((s) => world.service(s, told)), q);
+      if (!SERVICES.includes(b)) throw new Refusal(404, "service_not_found", "No such service", `Nothing is known of a service called ${b}.`);
+      const edges = world.edges().filter((e) => e.from === b || e.to === b);
+      return { service: world.service(b, told), findings: told.flatMap((t) => t.findings).filter((f) => f.service === b && f.state === "firing"), changes: world.changes(told).filter((c) => c.service === b).slice(0, 20), callers: edges.filter((e) => e.to === b).map((e) => e.from), callees: edges.filter((e) => e.from === b).map((e) => e.to), edges };
+    }
+    case "runs": {
+      const runs = world.told().flatMap((t) => t.runs).sort((x, y) => y.started_at.localeCompare(x.started_at));
+      if (!b) return page(runs.filter((r) => (!q.get("status") || r.status === q.get("status")) && (!q.get("incident") || (r.purpose.type === "incident" && r.purpose.incident === q.get("incident")))), q);
+      const run = runs.find((r) => r.id === b);
+      if (!run) throw new Refusal(404, "run_not_found", "No such run");
+      return { run, definition: DEFINITIONS[run.workflow]?.definition, allowed_actions: [offer(session, "cancel", "Cancel run", `/api/v1/runs/${b}/cancel`, "operator", run.ended_at ? "the run is over" : null)] };
+    }
+    case "runbooks": {
+      if (!b) return { items: Object.keys(DEFINITIONS).map((n) => runbook(n, now)!.summary), next: null };
+      const found = runbook(b, now);
+      if (!found) throw new Refusal(404, "runbook_not_found", "No such runbook");
+      return found;
+    }
+    default: throw new Refusal(404, "not_found", "No such endpoint");
+  }
+}
+
+function change({ method, parts, body, session }: Ask): unknown {
+  const [a, b = "", c] = parts;
+  const actor: S["Actor"] = { type: "user", name: session.user.name };
+  if (session.user.role === "viewer") throw new Refusal(403, "role_too_low", "Your role may only look", "A viewer changes nothing. Ask an admin for the role operator.");
+  if (a === "incidents" && c === "acknowledge") { storyOf(b).acknowledgedAt = Date.now(); changed("incident", b); return {}; }
+  if (a === "incidents" && c === "resolve") { Object.assign(storyOf(b), { resolvedAt: Date.now(), resolvedBy: `${session.user.name}: ${text(body.note)}` }); changed("incident", b); return {}; }
+  if (a === "decisions") {
+    const t = byDecision(b);
+    const s = storyOf(t.incident.id);
+    if (c === "approve") { Object.assign(s, { approvedAt: Date.now(), frozenMs: undefined }); follow(s, Date.now() - s.start); } else s.rejected = text(body.reason);
+    world.record(actor, `decision.${c === "approve" ? "approved" : "rejected"}`, b);
+    changed("decision", b); changed("incident", t.incident.id);
+    return {};
+  }
+  if (a === "stop-switch") { const engaged = Boolean(body.engaged); world.stop = { engaged, reason: text(body.reason), by: session.user.name, at: iso(Date.now()) }; world.record(actor, engaged ? "stop_switch.engaged" : "stop_switch.released", "stop-switch", { reason: body.reason }); changed("stop_switch", "stop-switch"); return world.stop; }
+  if (a === "autonomy") { world.grants = body.items as S["AutonomyGrant"][]; world.record(actor, "autonomy.updated", "autonomy"); changed("autonomy", "autonomy"); return { items: world.grants }; }
+  if (a === "tokens" && method === "DELETE") { world.tokens = world.tokens.filter((t) => t.id !== b); world.record(actor, "token.deleted", b); return undefined; }
+  if (a === "tokens") {
+    if (!text(body.name)) throw new Refusal(422, "name_missing", "A token needs a name", "Say what will use it, for example: ci deploys.");
+    const token: S["Token"] = { id: id("tok", Date.now(), text(body.name)), name: text(body.name), role: (body.role as S["Role"] | null) ?? null, ingest: body.ingest === true, created_by: session.user.name, created_at: iso(Date.now()), expires_at: text(body.expires_at) || null };
+    world.tokens.push(token); world.record(actor, "token.created", token.name);
+    return { token, secret: "hs_mock_5f0c9a7e4d1b4c2f8e6a3d7b" };
+  }
+  if (a === "demo" && b === "faults") {
+    const spec = FAULTS.find((f) => f.name === c);
+    if (!spec) throw new Refusal(404, "fault_not_found", "No such fault");
+    if (method === "DELETE") { injected.delete(spec.name); changed("fault", spec.name); return undefined; }
+    const story: Story = { spec, start: Date.now(), variant: spec.severity === "critical" ? "approve" : "auto" };
+    world.stories.unshift(story); injected.set(spec.name, story);
+    changed("fault", spec.name); follow(story, 0);
+    return {};
+  }
+  if (a === "runs" && c === "cancel") { changed("run", b); throw new Refusal(409, "run_over", "The run is over", "It ended before it could be cancelled."); }
+  if (a === "runs") { const run = world.told().flatMap((t) => t.runs).find((r) => r.workflow === text(body.runbook)); return { id: run?.id ?? "" }; }
+  throw new Refusal(404, "not_found", "No such endpoint");
+}
+
+/** Tells the stream when a story moves on. */
+function follow(story: Story, offset: number) {
+  const moments = [...Object.values(PHASES), PHASES.resolved + 200, ...[0, 800, 1_600, 2_500, 2_700, 10_800, 11_000].map((m) => m + PHASES.acted)];
+  for (const m of moments) setTimeout(() => {
+    changed("incident", id("inc", story.start, story.spec.name)); changed("run", id("run", story.start, story.spec.name)); changed("service", story.spec.service); changed("fault", story.spec.name);
+  }, m + (offset > PHASES.decided ? 20 : 0));
+}
+
+const KEY = /homeostat_session=([0-9a-f]+)/;
+async function api(req: IncomingMessage, res: ServerResponse, path: string, q: URLSearchParams) {
+  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const chunks: Buffer[] = [];
+  for await (const chunk of req) chunks.push(chunk as Buffer);
+  const body = chunks.length > 0 ? (JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>) : {};
+  const key = KEY.exec(req.headers.cookie ?? "")?.[1] ?? "";
+  const answer = (status: number, json?: unknown, headers: Record<string, string> = {}) => { res.writeHead(json === undefined ? 204 : status, { "content-type": "application/json", ...headers }).end(json === undefined ? undefined : JSON.stringify(json)); };
+  if (parts[0] === "session" && req.method === "POST") {
+    const name = text(body.username) || "admin";
+    if (body.password === "wrong" || (body.ticket !== undefined && body.ticket !== "demo")) throw new Refusal(401, "credentials_refused", "Name or password is wrong", "After five wrong tries this address waits a minute.");
+    const [cookie, session] = world.signIn(name, name === "viewer" ? "viewer" : "admin");
+    answer(200, session, { "set-cookie": `homeostat_session=${cookie}; HttpOnly; SameSite=Strict; Path=/` });
+    return;
+  }
+  const session = world.sessions.get(key);
+  if (!session) throw new Refusal(401, "not_signed_in", "Sign in first");
+  if (parts[0] === "session" && req.method === "DELETE") { world.sessions.delete(key); answer(204); return; }
+  if (parts[0] === "stream") {
+    res.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" }).write(": hello\n\n");
+    streams.add(res);
+    res.on("close", () => streams.delete(res));
+    return;
+  }
+  const ask: Ask = { method: req.method ?? "GET", parts, q, body, session };
+  if (ask.method === "GET") { answer(200, read(ask)); return; }
+  if (req.headers["x-csrf-token"] !== session.csrf_token) throw new Refusal(403, "csrf_token_missing", "The request does not carry the token of this session");
+  answer(200, change(ask));
+}
+
+const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".json": "application/json" };
+const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+function file(res: ServerResponse, path: string) {
+  let name = join(DIST, normalize(path));
+  if (!name.startsWith(DIST) || !existsSync(name) || statSync(name).isDirectory()) name = join(DIST, "index.html");
+  if (!existsSync(name)) { res.writeHead(404).end("Build the dashboard first: npm run build"); return; }
+  res.writeHead(200, { "content-type": TYPES[extname(name)] ?? "application/octet-stream", "content-security-policy": CSP });
+  createReadStream(name).pipe(res);
+}
+
+setInterval(() => { const m = world.map(); send("tick", { at: iso(Date.now()), request_rate: m.nodes[0]!.request_rate, error_ratio: m.nodes[0]!.error_ratio, signals_per_s: 300 + Math.round(Math.random() * 40) }); }, 1_000);
+
+createServer((req, res) => {
+  const { pathname, searchParams } = new URL(req.url ?? "/", "http://mock");
+  if (!pathname.startsWith("/api/v1/")) { file(res, pathname); return; }
+  api(req, res, pathname.slice(7), searchParams).catch((e: unknown) => {
+    const p = e instanceof Refusal ? e : new Refusal(500, "mock_broken", "The mock server failed", String(e));
+    if (!res.headersSent) res.writeHead(p.status, { "content-type": "application/problem+json" }).end(JSON.stringify({ type: `/docs/errors/${p.code}`, title: p.title, status: p.status, detail: p.detail, code: p.code }));
+  });
+}).listen(PORT, "127.0.0.1", () => { console.log(`mock of Homeostat on http://127.0.0.1:${String(PORT)}/?ticket=demo`); });

@@ -1,0 +1,22 @@
+import { defineConfig } from "@playwright/test";
+
+/** With HOMEOSTAT_URL the tests speak to that server; without it they start the mock and serve the built dashboard from it. */
+const live = process.env.HOMEOSTAT_URL;
+const port = 4410;
+
+export default defineConfig({
+  testDir: "e2e",
+  testMatch: live ? /live\.spec\.ts/ : /screens\.spec\.ts|flows\.spec\.ts|live\.spec\.ts/,
+  workers: 1,
+  timeout: live ? 240_000 : 40_000,
+  reporter: [["list"]],
+  use: {
+    baseURL: live ? new URL(live).origin : `http://127.0.0.1:${String(port)}`,
+    screenshot: "only-on-failure",
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    },
+  },
+  webServer: live ? undefined : { command: "node_modules/.bin/tsx mock/server.ts", port, env: { PORT: String(port) }, reuseExistingServer: false },
+});

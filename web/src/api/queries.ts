@@ -1,0 +1,69 @@
+/** Every read of the API as query options: key, path, freshness. Screens prefetch these in their loaders. */
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { pages, request, setCsrfToken, type Query } from "./client";
+import type {
+  ApiToken, AuditRow, AuditVerification, AutonomyGrant, Change, Demo, IncidentDetail, IncidentSummary, LogHistogram, LogRecord, Overview,
+  Page, Policy, Run, RunDetail, Runbook, RunbookSummary, SeriesAnswer, SeriesAsk, Service, ServiceDetail, ServiceMap, Session, Status, StopSwitch, Track,
+} from "./types";
+
+const get = <T>(key: readonly unknown[], path: string, query?: Query) =>
+  queryOptions({ queryKey: key, queryFn: ({ signal }) => request<T>(path, { query, signal }) });
+
+const at = (id: string) => encodeURIComponent(id);
+
+/** Pages or a bare list: the client takes both, the screens see a list. */
+const list = <T>(key: readonly unknown[], path: string, query?: Query) =>
+  queryOptions({
+    queryKey: key,
+    queryFn: async ({ signal }) => {
+      const answer = await request<Page<T> | T[]>(path, { query, signal });
+      return Array.isArray(answer) ? answer : answer.items;
+    },
+  });
+
+const infinite = <T>(key: readonly unknown[], path: string, query: Query = {}) =>
+  infiniteQueryOptions({ queryKey: key, ...pages<T>(path, query) });
+
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  staleTime: Infinity,
+  queryFn: async () => {
+    const session = await request<Session>("/session");
+    setCsrfToken(session.csrf_token);
+    return session;
+  },
+});
+
+export const overviewQuery = get<Overview>(["overview"], "/overview");
+export const mapQuery = get<ServiceMap>(["map"], "/map");
+export const servicesQuery = list<Service>(["services"], "/services", { limit: 500 });
+export const serviceQuery = (name: string) => get<ServiceDetail>(["service", name], `/services/${at(name)}`);
+
+export type IncidentFilter = { status?: string; service?: string; severity?: string };
+export const incidentsQuery = (filter: IncidentFilter) =>
+  infinite<IncidentSummary>(["incidents", filter], "/incidents", { ...filter, limit: 50 });
+export const incidentQuery = (id: string) => get<IncidentDetail>(["incident", id], `/incidents/${at(id)}`);
+
+export const seriesQuery = (ask: SeriesAsk) =>
+  queryOptions({ ...get<SeriesAnswer>(["series", ask], "/series", { points: 300, ...ask }), placeholderData: keepPreviousData });
+
+export type LogAsk = { service?: string; level?: string; text?: string; from?: string; to?: string };
+export const logsQuery = (ask: LogAsk) =>
+  infinite<LogRecord>(["logs", ask], "/logs", { ...ask, order: "newest", limit: 200 });
+export const histogramQuery = (ask: LogAsk) =>
+  queryOptions({ ...get<LogHistogram>(["logs", "histogram", ask], "/logs/histogram", { ...ask, buckets: 60 }), placeholderData: keepPreviousData });
+
+export const changesQuery = (service?: string) => list<Change>(["changes", service], "/changes", { service, limit: 50 });
+export const runsQuery = (filter: { status?: string }) => infinite<Run>(["runs", filter], "/runs", { ...filter, limit: 50 });
+export const runQuery = (id: string) => get<RunDetail>(["run", id], `/runs/${at(id)}`);
+export const runbooksQuery = list<RunbookSummary>(["runbooks"], "/runbooks");
+export const runbookQuery = (name: string) => get<Runbook>(["runbook", name], `/runbooks/${at(name)}`);
+export const policyQuery = get<Policy>(["policy"], "/policy");
+export const tracksQuery = list<Track>(["tracks"], "/tracks");
+export const autonomyQuery = list<AutonomyGrant>(["autonomy"], "/autonomy");
+export const stopSwitchQuery = get<StopSwitch>(["stop-switch"], "/stop-switch");
+export const tokensQuery = list<ApiToken>(["tokens"], "/tokens");
+export const auditQuery = infinite<AuditRow>(["audit"], "/audit", { limit: 100 });
+export const auditVerifyQuery = queryOptions({ ...get<AuditVerification>(["audit", "verify"], "/audit/verify"), enabled: false });
+export const statusQuery = queryOptions({ ...get<Status>(["status"], "/status"), refetchInterval: 10_000 });
+export const demoQuery = get<Demo>(["demo"], "/demo");

@@ -1,0 +1,75 @@
+/** Short names for the API's types; the only file that looks into the generated schema. */
+import type { components, operations } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Severity = Schemas["Severity"];
+export type FailureClass = Schemas["FailureClass"];
+export type IncidentStatus = Schemas["IncidentStatus"];
+export type Verdict = Schemas["Verdict"];
+export type Autonomy = Schemas["Autonomy"];
+export type Health = Schemas["Health"];
+export type StepStatus = Schemas["StepStatus"];
+export type LogLevel = Schemas["LogLevel"];
+export type Role = Schemas["Role"];
+export type Band = Schemas["Band"];
+export type Finding = Schemas["Finding"];
+export type Evidence = Schemas["Evidence"];
+export type EvidenceBody = Schemas["EvidenceBody"];
+export type Cause = Schemas["Cause"];
+export type TimelineEntry = Schemas["TimelineEntry"];
+export type Recommendation = Schemas["Recommendation"];
+export type Incident = Schemas["Incident"];
+export type Decision = Schemas["Decision"];
+export type ConfidenceReport = Schemas["ConfidenceReport"];
+export type GuardReport = Schemas["GuardReport"];
+export type RuleReport = Schemas["RuleReport"];
+export type Step = Schemas["Step"];
+export type Run = Schemas["Run"];
+export type Track = Schemas["Track"];
+export type Instance = Schemas["Instance"];
+export type Service = Schemas["Service"];
+export type Edge = Schemas["Edge"];
+export type Change = Schemas["Change"];
+export type LogRecord = Schemas["LogRecord"];
+export type AutonomyGrant = Schemas["AutonomyGrant"];
+export type Actor = Schemas["Actor"];
+export type AuditRow = Schemas["AuditRow"];
+export type Problem = Schemas["Problem"];
+export type Session = Schemas["SessionView"];
+export type AllowedAction = Schemas["AllowedAction"];
+export type IncidentSummary = Schemas["IncidentSummary"];
+export type StopSwitch = Schemas["StopSwitch"];
+export type ActivityEntry = Schemas["ActivityLine"];
+export type Overview = Schemas["Overview"];
+export type IncidentDetail = Schemas["IncidentDetail"];
+export type ServiceDetail = Schemas["ServiceDetail"];
+export type MapNode = Schemas["MapNode"];
+export type ServiceMap = Schemas["ServiceMap"];
+export type SeriesLine = Schemas["DrawnSeries"];
+export type SeriesAnswer = Schemas["Drawing"];
+export type LogHistogram = Schemas["Histogram"];
+export type RunDetail = Schemas["RunDetail"];
+export type RunbookSummary = Schemas["RunbookSummary"];
+export type Runbook = Schemas["RunbookDetail"];
+export type PolicyRule = Schemas["PolicyRule"];
+export type Policy = Schemas["PolicyView"];
+export type ApiToken = Schemas["Token"];
+export type CreatedToken = Schemas["TokenCreated"];
+export type AuditVerification = Schemas["AuditVerdict"];
+export type Status = Schemas["Status"];
+export type Fault = Schemas["Fault"];
+export type Demo = Schemas["DemoView"];
+
+// What a request carries.
+export type SignIn = Schemas["SignIn"];
+export type FaultRequest = Schemas["FaultRequest"];
+export type StopRequest = Schemas["StopRequest"];
+export type TokenRequest = Schemas["TokenRequest"];
+export type RunRequest = Schemas["RunRequest"];
+export type RunStarted = Schemas["RunStarted"];
+export type AutonomyView = Schemas["AutonomyView"];
+export type SeriesAsk = operations["query_series"]["parameters"]["query"];
+
+/** A page of a list. */
+export type Page<T> = { items: T[]; next?: string | null };

@@ -1,0 +1,40 @@
+/** What speaks for the causes. Each piece opens to what was really seen. */
+import clsx from "clsx";
+import { ChartLine, ChevronRight, GitCommitHorizontal, HeartPulse, History, ListOrdered, ScrollText, Share2, SquareTerminal, type LucideIcon } from "lucide-react";
+import { useEffect, useRef } from "react";
+import type { Evidence, EvidenceBody, Incident } from "@/api/types";
+import { plural, tie } from "@/lib/format";
+import { Panel } from "@/ui/Panel";
+import { EvidenceContent } from "./EvidenceContent";
+
+const ICON: Record<EvidenceBody["type"], LucideIcon> = { metric: ChartLine, logs: ScrollText, change: GitCommitHorizontal, structure: Share2, timing: ListOrdered, probe: HeartPulse, process: SquareTerminal, past_incident: History };
+
+export function EvidenceList({ incident, open, onOpen }: { incident: Incident; open: string | undefined; onOpen: (id: string | undefined) => void }) {
+  // The first piece is open until the person chooses: a page of closed boxes teaches nothing.
+  const shown = open ?? incident.evidence.find((e) => e.body.type === "metric")?.id ?? incident.evidence[0]?.id;
+  if (incident.evidence.length === 0) return null;
+  return (
+    <Panel flush title="Evidence" hint={plural(incident.evidence.length, "piece")}>
+      <ul>{incident.evidence.map((e) => <Piece key={e.id} piece={e} incident={incident} open={shown === e.id} chosen={open === e.id} onToggle={() => { onOpen(shown === e.id ? "none" : e.id); }} />)}</ul>
+    </Panel>
+  );
+}
+
+function Piece({ piece, incident, open, chosen, onToggle }: { piece: Evidence; incident: Incident; open: boolean; chosen: boolean; onToggle: () => void }) {
+  const Icon = ICON[piece.body.type];
+  const ref = useRef<HTMLLIElement>(null);
+  useEffect(() => { if (chosen) ref.current?.scrollIntoView({ block: "nearest" }); }, [chosen]);
+  return (
+    <li ref={ref} className="border-b last:border-b-0">
+      <h3>
+        <button type="button" aria-expanded={open} onClick={onToggle} className="flex min-h-10 w-full items-center gap-2.5 px-4 py-2 text-left text-sm hover:bg-raised/60">
+          <ChevronRight aria-hidden className={clsx("size-3.5 shrink-0 text-faint transition-transform", open && "rotate-90")} />
+          <Icon aria-hidden className="size-4 shrink-0 text-soft" />
+          <span className="min-w-0 flex-1 wrap-anywhere">{tie(piece.title)}</span>
+          <span className="shrink-0 text-xs text-faint">{piece.service}</span>
+        </button>
+      </h3>
+      {open && <div className="px-4 pb-4 sm:pl-14"><EvidenceContent piece={piece} incident={incident} /></div>}
+    </li>
+  );
+}

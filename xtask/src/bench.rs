@@ -1,0 +1,85 @@
+//! `cargo xtask bench`: one command a measurement. Tables and results on standard output, progress on standard
+//! error; with `--json` one JSON object as the last line of standard output.
+
+mod anomaly;
+mod faults;
+mod start;
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::run;
+
+/// What can be measured.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Name {
+    /// Process start to serving, idle memory, size of the binary.
+    Start,
+    /// From a signal to its incident, and signals a second.
+    Loop,
+    /// One decision, and a back-test over 100,000.
+    Decide,
+    /// The streaming detector on labelled series.
+    Anomaly,
+    /// Every fault of the demo, from injection to recovery, on real processes.
+    Faults,
+}
+
+/// How to measure.
+pub(crate) struct Options {
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) json: bool,
+    pub(crate) runs: Option<usize>,
+    pub(crate) faults: Vec<String>,
+}
+
+/// Measures.
+pub(crate) fn run(name: Name, options: &Options) -> Result<(), String> {
+    match name {
+        Name::Anomaly => {
+            let data = options.data.as_ref().ok_or("give the folder with the labelled series: --data DIR")?;
+            anomaly::run(data, options.json)
+        }
+        Name::Start => start::run(options.runs.unwrap_or(20), options.json),
+        Name::Faults => faults::run(options.runs.unwrap_or(5), &options.faults, options.json),
+        Name::Loop => example("loop", options),
+        Name::Decide => example("decide", options),
+    }
+}
+
+/// Measurements of the whole loop live beside its scenario runner.
+fn example(name: &str, options: &Options) -> Result<(), String> {
+    let mut command = run::cargo(&["run", "--quiet", "--release", "-p", "testkit", "--example", name, "--"]);
+    if options.json {
+        command.arg("--json");
+    }
+    if let Some(data) = &options.data {
+        command.arg("--data").arg(data);
+    }
+    run::plainly(&mut command)
+}
+
+/// The middle value; of an even number the mean of the two in the middle.
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(sorted[middle]),
+        _ => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn the_median_of_few_values() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0]), Some(2.5));
+    }
+}
