@@ -12,6 +12,7 @@ pub mod id;
 pub mod incident;
 pub mod outcome;
 pub mod run;
+pub mod secret;
 pub mod service;
 pub mod signal;
 pub mod time;
@@ -33,6 +34,7 @@ pub use incident::{
 };
 pub use outcome::{Outcome, OutcomeKind, Track};
 pub use run::{Run, RunPurpose, RunStatus, Step, StepStatus};
+pub use secret::{Secret, SecretError};
 pub use service::{Health, Instance, InstanceState, Service, Tier};
 pub use signal::{
     Change, ChangeKind, Event, Labels, LogLevel, LogRecord, MetricKind, MetricSeries, Point, ProbeResult,
