@@ -188,6 +188,17 @@ impl fmt::Debug for Revealed {
 }
 
 impl Revealed {
+    /// Every text in these values, for secrets that came otherwise than by a placeholder: a token just fetched, say.
+    #[must_use]
+    pub fn of<'a>(values: impl IntoIterator<Item = &'a Value>) -> Self {
+        let mut revealed = Self::default();
+        for value in values {
+            revealed.add(value);
+        }
+        revealed.settle();
+        revealed
+    }
+
     /// Takes the secrets out of a text. Those shorter than six characters are left.
     #[must_use]
     pub fn hide(&self, text: &str) -> String {

@@ -1,3 +1,5 @@
+//! Placeholders come back as what they stand for, and nothing else does.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
