@@ -35,11 +35,24 @@ pub enum ShopError {
     #[error("{0} is missing or wrong: services of the shop are started by a process host")]
     Environment(&'static str),
     /// A listener or file failed.
-    #[error("input or output failed")]
-    Io(#[from] std::io::Error),
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried, with the address or path.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
     /// No HTTP client could be made.
     #[error("no HTTP client")]
     Client(#[from] reqwest::Error),
+}
+
+impl ShopError {
+    /// An I/O failure of this.
+    fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
 }
 
 /// Runs one service until SIGTERM or the end of its host. Call it outside of any async runtime: it makes its
@@ -57,7 +70,8 @@ pub fn run(service: &str) -> Result<(), ShopError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(2)
-        .build()?
+        .build()
+        .map_err(ShopError::io("start a runtime"))?
         .block_on(serve(service))
 }
 
@@ -75,13 +89,18 @@ async fn serve(service: &str) -> Result<(), ShopError> {
         .route("/healthz", get(|| async { axum::Json(json!({"status": "ok"})) }))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), app::observe))
         .with_state(Arc::clone(&app));
-    let listener = tokio::net::TcpListener::bind(&app.address).await?;
-    let control = tokio::net::TcpListener::bind(&app.control_address).await?;
+    let listener = tokio::net::TcpListener::bind(&app.address)
+        .await
+        .map_err(ShopError::io(format!("listen on {}", app.address)))?;
+    let control = tokio::net::TcpListener::bind(&app.control_address)
+        .await
+        .map_err(ShopError::io(format!("listen on {}", app.control_address)))?;
     tokio::spawn(serve_control(control, control::routes(Arc::clone(&app))));
     switches::resume_disk_fill(&app);
     line::info(&app, &format!("{service} {} listening on {}", app.version, app.address), None);
 
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(ShopError::io("listen for SIGTERM"))?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = axum::serve(listener, routes).with_graceful_shutdown(async { _ = stopped.await });
     let served = async {
@@ -95,7 +114,7 @@ async fn serve(service: &str) -> Result<(), ShopError> {
         // Requests that never end must not hold up the stop.
         tokio::time::timeout(Duration::from_millis(500), work).await.unwrap_or(Ok(()))
     };
-    served.await?;
+    served.await.map_err(ShopError::io("serve"))?;
     line::info(&app, &format!("{service} stopped on request"), None);
     app.tracer.flush().await;
     Ok(())

@@ -42,7 +42,8 @@ impl App {
     pub(super) fn new(service: &str) -> Result<Self, ShopError> {
         let text = |name: &'static str| std::env::var(name).map_err(|_| ShopError::Environment(name));
         let json_in = |name: &'static str, path: PathBuf| -> Result<Value, ShopError> {
-            serde_json::from_slice(&std::fs::read(path)?).map_err(|_| ShopError::Environment(name))
+            let bytes = std::fs::read(&path).map_err(ShopError::io(format!("read {}", path.display())))?;
+            serde_json::from_slice(&bytes).map_err(|_| ShopError::Environment(name))
         };
         let manifest =
             json_in("HOMEOSTAT_RELEASE", PathBuf::from(text("HOMEOSTAT_RELEASE")?).join("manifest.json"))?;

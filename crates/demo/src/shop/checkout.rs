@@ -32,7 +32,8 @@ struct Orders {
 }
 
 pub(super) fn routes(app: &Arc<App>) -> Result<Router<Arc<App>>, ShopError> {
-    fs::create_dir_all(app.data.join("orders"))?;
+    let orders = app.data.join("orders");
+    fs::create_dir_all(&orders).map_err(ShopError::io(format!("create {}", orders.display())))?;
     let orders = Arc::new(Orders { recent: Mutex::default(), used: Mutex::default() });
     Ok(Router::new()
         .route("/orders", post(order))

@@ -19,10 +19,11 @@ const MINUTE: Duration = Duration::from_secs(10);
 
 pub(super) fn routes(app: &Arc<App>) -> Result<Router<Arc<App>>, ShopError> {
     let file = state_file(app);
-    fs::create_dir_all(app.data.join("state"))?;
+    let failed = || ShopError::io(format!("open {}", file.display()));
+    fs::create_dir_all(app.data.join("state")).map_err(failed())?;
     match fs::read(&file).map(|bytes| serde_json::from_slice::<Value>(&bytes)) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => write_state(app, 0)?,
-        Err(e) => return Err(e.into()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => write_state(app, 0).map_err(failed())?,
+        Err(e) => return Err(failed()(e)),
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
             tokio::spawn(give_up(Arc::clone(app), error.to_string()));
