@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::duration::DurationSpec;
@@ -75,7 +76,8 @@ pub(crate) struct Transform {
 }
 
 /// Where to go after a task.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Flow {
     Continue,
     Exit,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::WorkflowError;
+use crate::snapshot::Snapshot;
 
 /// What happened. The journal of a run is a list of these; folding it gives the state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,9 +73,91 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+    /// Somebody changed the course of the run ([`crate::revise`]). Folding may begin here.
+    Revised {
+        /// What they wanted.
+        note: RevisionNote,
+        /// Who.
+        by: String,
+        /// When.
+        at: Timestamp,
+        /// The state from which it goes on.
+        snapshot: Box<Snapshot>,
+    },
+    /// The state as it was here, so that a long journal need not be read from its start. Changes nothing.
+    Snapshot {
+        /// When it was taken.
+        at: Timestamp,
+        /// The state.
+        snapshot: Box<Snapshot>,
+    },
+}
+
+/// What a person wanted of a run, as its journal tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "revision", rename_all = "snake_case")]
+pub enum RevisionNote {
+    /// A step began again, and everything after it.
+    Retry {
+        /// Which: its place in the order in which steps began.
+        step: usize,
+        /// JSON pointer of its task.
+        path: String,
+        /// What it was given in place of what it had.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<Value>,
+    },
+    /// A step counts as done, and what is after it began again.
+    Skip {
+        /// Which: its place in the order in which steps began.
+        step: usize,
+        /// JSON pointer of its task.
+        path: String,
+        /// What it is taken to have given; none for its input.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<Value>,
+        /// Why.
+        reason: String,
+    },
+    /// The run follows another version of its workflow from here.
+    Migrate {
+        /// The version before.
+        from: String,
+        /// The version from here on.
+        to: String,
+    },
+}
+
+impl RevisionNote {
+    /// JSON pointer of the task it speaks of; empty for the run as a whole.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Retry { path, .. } | Self::Skip { path, .. } => path,
+            Self::Migrate { .. } => "",
+        }
+    }
+
+    /// One sentence: what `by` did.
+    #[must_use]
+    pub fn sentence(&self, by: &str) -> String {
+        match self {
+            Self::Retry { input: None, .. } => format!("retried by {by}"),
+            Self::Retry { .. } => format!("retried by {by} with other input"),
+            Self::Skip { reason, .. } if reason.is_empty() => format!("skipped by {by}"),
+            Self::Skip { reason, .. } => format!("skipped by {by}: {reason}"),
+            Self::Migrate { from, to } => format!("taken from version {from} to {to} by {by}"),
+        }
+    }
 }
 
 impl Event {
+    /// Whether folding may begin with it: it needs nothing from before.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        matches!(self, Self::Started { .. } | Self::Revised { .. } | Self::Snapshot { .. })
+    }
+
     /// When it happened.
     #[must_use]
     pub fn at(&self) -> Timestamp {
@@ -85,6 +168,8 @@ impl Event {
             | Self::TimerFired { at, .. }
             | Self::CancelRequested { at, .. }
             | Self::PauseRequested { at, .. }
+            | Self::Revised { at, .. }
+            | Self::Snapshot { at, .. }
             | Self::ResumeRequested { at, .. } => *at,
         }
     }
@@ -169,4 +254,6 @@ pub enum Change {
     Resumed,
     /// Undoing began.
     Compensating,
+    /// A person changed its course: it goes on from an earlier step, or by another version.
+    Revised,
 }

@@ -17,21 +17,27 @@ mod event;
 mod expression;
 mod machine;
 mod plan;
+mod revise;
 mod schema;
+mod snapshot;
 mod state;
+mod trail;
 mod view;
 pub mod yaml;
 
 pub use definition::{Definition, Document};
 pub use duration::milliseconds as duration_ms;
 pub use error::WorkflowError;
-pub use event::{Change, Effect, Event};
+pub use event::{Change, Effect, Event, RevisionNote};
 pub use expression::{
     Expression, MAX_EXPRESSION_BYTES, MAX_EXPRESSION_DEPTH, MAX_OUTPUTS, MAX_STEPS, MAX_VALUES, Template,
     truthy,
 };
 pub use machine::{MAX_RUN_STEPS, apply, replay, start};
 pub use plan::{Plan, PlannedCall, plan};
+pub use revise::{Revised, Revision, retry_point, revise};
 pub use schema::Schema;
+pub use snapshot::Snapshot;
 pub use state::{State, pending_effects};
-pub use view::{View, view};
+pub use trail::{History, JournalLine, StepView, Trail, View, journal_lines, trail};
+pub use view::{Summary, WaitsFor, summary};

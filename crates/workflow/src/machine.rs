@@ -4,20 +4,20 @@
 
 mod faults;
 mod flow;
+mod held;
 mod scope;
 mod start;
-
-use std::collections::VecDeque;
 
 use model::{RunId, StepStatus, Timestamp};
 use serde_json::Value;
 
-use crate::definition::{Definition, Flow, TaskIndex};
-use crate::error::WorkflowError;
+use crate::definition::Definition;
 use crate::event::{Change, Effect, Event};
 use crate::state::{
-    Activity, Node, NodeId, PendingCall, PendingTimer, Phase, Purpose, ROOT, State, call_effect, last_effect,
+    Activity, Move, Node, NodeId, PendingCall, PendingTimer, Phase, Purpose, ROOT, State, call_effect,
+    last_effect,
 };
+use crate::trail::Recorder;
 
 /// Most steps one run may take; a loop that never ends fails its run here.
 pub const MAX_RUN_STEPS: usize = 10_000;
@@ -42,11 +42,24 @@ pub fn start(
 /// An event that answers nothing that is open (a second answer, a timer of a task that ended) changes nothing
 /// and asks for nothing: delivery may repeat.
 pub fn apply(definition: &Definition, state: &mut State, event: &Event) -> Vec<Effect> {
-    if state.is_over() {
+    advance(definition, state, event, None, None)
+}
+
+/// As [`apply`], for who wants to see more or less of it: `recorder` is told of every step, and with
+/// `stop_before` the machine stops in the middle, just before that step begins. What is left of the transition
+/// is then in the state.
+pub(crate) fn advance(
+    definition: &Definition,
+    state: &mut State,
+    event: &Event,
+    recorder: Option<&mut Recorder>,
+    stop_before: Option<usize>,
+) -> Vec<Effect> {
+    if state.is_over() && !matches!(event, Event::Revised { .. }) {
         return Vec::new();
     }
     state.now = state.now.max(event.at());
-    let mut machine = Machine { definition, state, effects: Vec::new(), moves: VecDeque::new() };
+    let mut machine = Machine { definition, state, effects: Vec::new(), recorder, stop_before };
     machine.take(event);
     machine.run();
     machine.effects
@@ -66,23 +79,12 @@ pub fn replay<'e>(
     state
 }
 
-/// What is to be done next inside one transition.
-enum Move {
-    /// Begin a task inside a sequence or fork.
-    Begin { parent: NodeId, task: TaskIndex, input: Value },
-    /// Go on in a sequence.
-    Next { sequence: NodeId, input: Value },
-    /// A task has its raw output.
-    Done { node: NodeId, output: Value, then: Option<Flow> },
-    /// A task or scope failed.
-    Fail { node: NodeId, error: WorkflowError },
-}
-
 struct Machine<'a> {
     definition: &'a Definition,
     state: &'a mut State,
     effects: Vec<Effect>,
-    moves: VecDeque<Move>,
+    recorder: Option<&'a mut Recorder>,
+    stop_before: Option<usize>,
 }
 
 impl Machine<'_> {
@@ -99,24 +101,35 @@ impl Machine<'_> {
             Event::CallFailed { key, error, retryable, .. } => self.call_failed(key, error, *retryable),
             Event::TimerFired { id, .. } => self.timer_fired(id),
             Event::CancelRequested { by, .. } => self.cancel(by),
-            Event::PauseRequested { .. } => {
-                if self.state.phase == Phase::Running && !self.state.paused {
-                    self.state.paused = true;
-                    self.tell(Change::Suspended, "");
+            Event::PauseRequested { .. } => self.pause(),
+            Event::ResumeRequested { .. } => self.resume(),
+            Event::Revised { note, by, snapshot, .. } => self.revised(note, by, snapshot),
+            Event::Snapshot { snapshot, .. } => {
+                // Folding may begin here; a state that came here event by event is the same already.
+                if self.state.phase == Phase::Pending {
+                    *self.state = snapshot.state().clone();
+                    let state = &*self.state;
+                    if let Some(recorder) = self.recorder.as_deref_mut() {
+                        recorder.begins_at(state);
+                    }
                 }
             }
-            Event::ResumeRequested { .. } => self.resume(),
         }
     }
 
     fn run(&mut self) {
         loop {
-            while let Some(next) = self.moves.pop_front() {
+            while let Some(next) = self.state.moves.pop_front() {
                 match next {
-                    Move::Begin { parent, task, input } => self.begin_task(parent, task, input),
+                    Move::Begin { .. } if self.stop_before == Some(self.state.steps.begun) => {
+                        self.state.moves.push_front(next);
+                        return;
+                    }
+                    Move::Begin { parent, task, input, how } => self.begin_task(parent, task, input, how),
                     Move::Next { sequence, input } => self.next(sequence, input),
                     Move::Done { node, output, then } => self.task_done(node, output, then),
                     Move::Fail { node, error } => self.fail(node, error),
+                    Move::Fire { timer } => self.timer_fired(&timer),
                 }
             }
             if !self.settle() {
@@ -162,7 +175,7 @@ impl Machine<'_> {
 
     /// Asks for a call, or holds it while the run is paused.
     fn ask(&mut self, key: String, mut call: PendingCall) {
-        call.asked = !self.state.paused;
+        call.asked = self.state.paused_at.is_none();
         if call.asked {
             self.effects.push(call_effect(&key, &call));
         }
@@ -170,12 +183,9 @@ impl Machine<'_> {
     }
 
     fn set_timer(&mut self, node: NodeId, purpose: Purpose, after_ms: i64) {
-        let sequence = self.state.next_node;
-        self.state.next_node += 1;
-        let id = format!("{}{}#{sequence}:{}", self.state.run, key_path(&self.path(node)), purpose.as_str());
-        let at = self.state.now.plus_ms(after_ms);
-        self.effects.push(Effect::Timer { id: id.clone(), at });
-        self.state.timers.insert(id, PendingTimer { at, node, purpose });
+        let timer = PendingTimer { at: self.state.now.plus_ms(after_ms), node, purpose, due: false };
+        let effect = self.state.add_timer(&self.path(node), timer);
+        self.effects.push(effect);
     }
 
     /// Drops the node's subtree below it: timers go, calls are abandoned, steps are cancelled.
@@ -196,8 +206,8 @@ impl Machine<'_> {
             if let Some(node) = self.state.nodes.remove(&child)
                 && let Some(step) = node.step
             {
-                let path = self.state.steps[step].path.clone();
-                self.end_step(step, StepStatus::Cancelled);
+                let path = node.task.map_or_else(String::new, |t| self.definition.task(t).path.clone());
+                self.end_step(step, StepStatus::Cancelled, None);
                 self.tell(Change::Cancelled, &path);
             }
         }
@@ -219,22 +229,20 @@ impl Machine<'_> {
         }
     }
 
-    fn end_step(&mut self, step: usize, status: StepStatus) {
+    fn end_step(&mut self, step: usize, status: StepStatus, error: Option<String>) {
+        match status {
+            StepStatus::Faulted => self.state.steps.failed += 1,
+            StepStatus::Cancelled => {}
+            _ => self.state.steps.done += 1,
+        }
         let now = self.state.now;
-        let record = &mut self.state.steps[step];
-        record.status = status;
-        record.ended_at = Some(now);
+        self.record(|recorder| recorder.ended(step, status, error, now));
     }
 
-    fn resume(&mut self) {
-        if !self.state.paused {
-            return;
-        }
-        self.state.paused = false;
-        self.tell(Change::Resumed, "");
-        for (key, call) in self.state.calls.iter_mut().filter(|(_, c)| !c.asked) {
-            call.asked = true;
-            self.effects.push(call_effect(key, call));
+    /// Tells the recorder, when there is one.
+    fn record(&mut self, tell: impl FnOnce(&mut Recorder)) {
+        if let Some(recorder) = self.recorder.as_deref_mut() {
+            tell(recorder);
         }
     }
 
@@ -279,18 +287,4 @@ impl Machine<'_> {
         }
         false
     }
-}
-
-/// A path as part of a key: visible ASCII only, so that it can travel in a header.
-fn key_path(path: &str) -> String {
-    use std::fmt::Write as _;
-    let mut key = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        if byte.is_ascii_graphic() && byte != b'%' {
-            key.push(char::from(byte));
-        } else {
-            let _infallible = write!(key, "%{byte:02X}");
-        }
-    }
-    key
 }

@@ -1,12 +1,12 @@
 //! The state of a run: what folding its journal gives. Plain data; it never holds anything the journal does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use model::{Inverse, StepStatus, Timestamp};
+use model::{Inverse, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::definition::TaskIndex;
+use crate::definition::{Flow, TaskIndex};
 use crate::error::WorkflowError;
 use crate::event::Effect;
 
@@ -16,17 +16,23 @@ pub(crate) type NodeId = u32;
 pub(crate) const ROOT: NodeId = 0;
 
 /// The state of a run.
+///
+/// It holds what is needed to go on and no more: steps that ended are counted, not kept. Who wants to show them
+/// folds the journal with a [`crate::Trail`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub(crate) run: String,
     pub(crate) phase: Phase,
-    pub(crate) paused: bool,
+    /// Since when it is held; none while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) paused_at: Option<Timestamp>,
     pub(crate) seed: u64,
     pub(crate) started_at: Timestamp,
     /// Time of the newest event.
     pub(crate) now: Timestamp,
     pub(crate) input: Value,
     pub(crate) context: Value,
+    #[serde(with = "pairs")]
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     pub(crate) next_node: NodeId,
     /// Calls that were asked for, or wait for the run to go on, by key.
@@ -37,8 +43,53 @@ pub struct State {
     /// Calls of which nobody knows whether they were done, by task path: a retry asks under the same key.
     pub(crate) unknown: BTreeMap<String, UnknownCall>,
     pub(crate) inverses: Vec<RecordedInverse>,
-    pub(crate) steps: Vec<StepRecord>,
+    pub(crate) steps: StepCount,
     pub(crate) cancelled_by: Option<String>,
+    /// What a revision left to be done at once; empty between events.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub(crate) moves: VecDeque<Move>,
+}
+
+/// How many steps there were. A step is named by its place in the order in which steps began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StepCount {
+    pub(crate) begun: usize,
+    pub(crate) done: usize,
+    pub(crate) failed: usize,
+    /// Steps that began before the newest revision; they do not count towards the bound of a run.
+    pub(crate) before: usize,
+}
+
+/// What is to be done next inside one transition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "move", rename_all = "snake_case")]
+pub(crate) enum Move {
+    /// Begin a task inside a sequence or fork.
+    Begin {
+        parent: NodeId,
+        task: TaskIndex,
+        input: Value,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        how: Option<Beginning>,
+    },
+    /// Go on in a sequence.
+    Next { sequence: NodeId, input: Value },
+    /// A task has its raw output.
+    Done { node: NodeId, output: Value, then: Option<Flow> },
+    /// A task or scope failed.
+    Fail { node: NodeId, error: WorkflowError },
+    /// A timer went off while the run was held.
+    Fire { timer: String },
+}
+
+/// How a person wants a step to begin that began before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub(crate) enum Beginning {
+    /// With this in place of its parameters (a call) or its input (any other task).
+    With { input: Value },
+    /// Not at all: it ends at once, with this output.
+    Skipped { output: Option<Value> },
 }
 
 /// Where the run stands as a whole.
@@ -150,6 +201,9 @@ pub(crate) struct PendingTimer {
     pub(crate) at: Timestamp,
     pub(crate) node: NodeId,
     pub(crate) purpose: Purpose,
+    /// It went off while the run was held.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) due: bool,
 }
 
 /// What a timer is for.
@@ -183,23 +237,6 @@ pub(crate) struct RecordedInverse {
     pub(crate) taken: bool,
 }
 
-/// One step, for people.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct StepRecord {
-    pub(crate) task: Option<TaskIndex>,
-    pub(crate) path: String,
-    pub(crate) name: String,
-    pub(crate) call: Option<String>,
-    pub(crate) status: StepStatus,
-    pub(crate) attempt: u32,
-    pub(crate) started_at: Timestamp,
-    pub(crate) ended_at: Option<Timestamp>,
-    pub(crate) input: Value,
-    pub(crate) output: Value,
-    pub(crate) error: Option<String>,
-    pub(crate) compensation: bool,
-}
-
 impl State {
     /// A run that has not begun. `run` is its id; idempotency keys begin with it.
     #[must_use]
@@ -207,7 +244,7 @@ impl State {
         Self {
             run: run.to_owned(),
             phase: Phase::Pending,
-            paused: false,
+            paused_at: None,
             seed: 0,
             started_at: Timestamp::ZERO,
             now: Timestamp::ZERO,
@@ -220,9 +257,37 @@ impl State {
             keys: BTreeMap::new(),
             unknown: BTreeMap::new(),
             inverses: Vec::new(),
-            steps: Vec::new(),
+            steps: StepCount::default(),
             cancelled_by: None,
+            moves: VecDeque::new(),
         }
+    }
+
+    /// The steps that are under way, and which attempt each is.
+    pub(crate) fn open_steps(&self) -> Vec<(usize, u32)> {
+        let attempt = |node: &Node| match node.activity {
+            Activity::Try { retries, .. } => retries + 1,
+            _ => node.attempt,
+        };
+        self.nodes.values().filter_map(|n| Some((n.step?, attempt(n)))).collect()
+    }
+
+    /// A key that was never given out, for a call of the task at this path.
+    pub(crate) fn fresh_key(&mut self, path: &str) -> String {
+        let count = self.keys.entry(path.to_owned()).or_default();
+        let key = format!("{}{}#{count}", self.run, key_path(path));
+        *count += 1;
+        key
+    }
+
+    /// Adds a timer under an id that was never given out.
+    pub(crate) fn add_timer(&mut self, path: &str, timer: PendingTimer) -> Effect {
+        let sequence = self.next_node;
+        self.next_node += 1;
+        let id = format!("{}{}#{sequence}:{}", self.run, key_path(path), timer.purpose.as_str());
+        let effect = Effect::Timer { id: id.clone(), at: timer.at };
+        self.timers.insert(id, timer);
+        effect
     }
 
     /// Whether the run is over.
@@ -246,8 +311,43 @@ pub fn pending_effects(state: &State) -> Vec<Effect> {
             effects.push(Effect::Abandon { key: key.clone() });
         }
     }
-    effects.extend(state.timers.iter().map(|(id, t)| Effect::Timer { id: id.clone(), at: t.at }));
+    let timers = state.timers.iter().filter(|(_, t)| !t.due);
+    effects.extend(timers.map(|(id, t)| Effect::Timer { id: id.clone(), at: t.at }));
     effects
+}
+
+/// Numbered things as a list of pairs: keys of JSON objects are text, and an event that is read back as one of
+/// several kinds would not find the numbers again.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Node, NodeId};
+
+    pub(super) fn serialize<S: Serializer>(nodes: &BTreeMap<NodeId, Node>, to: S) -> Result<S::Ok, S::Error> {
+        nodes.iter().collect::<Vec<_>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<NodeId, Node>, D::Error> {
+        Ok(Vec::<(NodeId, Node)>::deserialize(from)?.into_iter().collect())
+    }
+}
+
+/// A path as part of a key: visible ASCII only, so that it can travel in a header.
+fn key_path(path: &str) -> String {
+    use std::fmt::Write as _;
+    let mut key = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_graphic() && byte != b'%' {
+            key.push(char::from(byte));
+        } else {
+            let _infallible = write!(key, "%{byte:02X}");
+        }
+    }
+    key
 }
 
 pub(crate) fn call_effect(key: &str, call: &PendingCall) -> Effect {

@@ -1,51 +1,85 @@
-//! A run as people see it.
+//! A run at a glance, from its live state alone. Its steps are told by a [`crate::Trail`].
 
-use model::{RunStatus, Step};
+use model::{RunStatus, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::definition::Definition;
-use crate::state::{Phase, State};
+use crate::state::{Phase, Purpose, State};
 
-/// What there is to show of a run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct View {
+/// What there is to say of a run in one line of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
     /// Where it stands.
     pub status: RunStatus,
-    /// Its steps, in order of start.
-    pub steps: Vec<Step>,
+    /// What it waits for; none when it is over.
+    pub waits_for: Option<WaitsFor>,
+    /// Steps that ended well or were skipped, those of its present course.
+    pub steps_done: usize,
+    /// Steps that failed, those of its present course.
+    pub steps_failed: usize,
+    /// JSON pointers of the innermost tasks under way, oldest first.
+    pub current: Vec<String>,
     /// Its output; `null` until it completed.
     pub output: Value,
     /// Why it failed or who ended it, one sentence.
     pub error: Option<String>,
 }
 
-/// Shows a run.
+/// What has to happen before a run goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "snake_case")]
+pub enum WaitsFor {
+    /// Somebody has to let it go on.
+    Resume,
+    /// Calls have to be answered.
+    Calls {
+        /// The functions that were called, each once.
+        functions: Vec<String>,
+    },
+    /// Time has to pass.
+    Time {
+        /// Until when.
+        until: Timestamp,
+    },
+}
+
+/// Tells where a run stands.
 #[must_use]
-pub fn view(definition: &Definition, state: &State) -> View {
+pub fn summary(definition: &Definition, state: &State) -> Summary {
+    let waits_for = waits_for(state);
     let (status, output, error) = match &state.phase {
         Phase::Pending => (RunStatus::Pending, Value::Null, None),
-        Phase::Running if state.paused => (RunStatus::Suspended, Value::Null, None),
-        Phase::Running if state.calls.is_empty() && !state.timers.is_empty() => {
-            (RunStatus::Waiting, Value::Null, None)
-        }
-        Phase::Running => (RunStatus::Running, Value::Null, None),
+        Phase::Running => match waits_for {
+            Some(WaitsFor::Resume) => (RunStatus::Suspended, Value::Null, None),
+            Some(WaitsFor::Time { .. }) => (RunStatus::Waiting, Value::Null, None),
+            _ => (RunStatus::Running, Value::Null, None),
+        },
         Phase::Completed { output } => (RunStatus::Completed, output.clone(), None),
         Phase::Faulted { error } => (RunStatus::Faulted, Value::Null, Some(error.sentence())),
         Phase::Cancelled { by } => (RunStatus::Cancelled, Value::Null, Some(format!("cancelled by {by}"))),
     };
-    let steps = state.steps.iter().map(|s| Step {
-        path: s.path.clone(),
-        name: s.name.clone(),
-        kind: s.task.map_or("call", |t| definition.task(t).kind.name()).to_owned(),
-        call: s.call.clone(),
-        status: s.status,
-        attempt: s.attempt,
-        started_at: s.started_at,
-        ended_at: s.ended_at,
-        input: s.input.clone(),
-        output: s.output.clone(),
-        error: s.error.clone(),
-        compensation: s.compensation,
+    let innermost = state.nodes.iter().filter(|(id, node)| {
+        node.step.is_some() && !state.nodes.range(*id + 1..).any(|(_, n)| n.parent == Some(**id))
     });
-    View { status, steps: steps.collect(), output, error }
+    let current = innermost.filter_map(|(_, n)| Some(definition.task(n.task?).path.clone())).collect();
+    let (steps_done, steps_failed) = (state.steps.done, state.steps.failed);
+    Summary { status, waits_for, steps_done, steps_failed, current, output, error }
+}
+
+fn waits_for(state: &State) -> Option<WaitsFor> {
+    if state.phase != Phase::Running {
+        return None;
+    }
+    if state.paused_at.is_some() {
+        return Some(WaitsFor::Resume);
+    }
+    if !state.calls.is_empty() {
+        let mut functions: Vec<String> = state.calls.values().map(|c| c.function.clone()).collect();
+        functions.sort_unstable();
+        functions.dedup();
+        return Some(WaitsFor::Calls { functions });
+    }
+    let timers = state.timers.values().filter(|t| t.purpose != Purpose::Timeout);
+    timers.map(|t| t.at).min().map(|until| WaitsFor::Time { until })
 }

@@ -3,12 +3,13 @@
 use model::StepStatus;
 use serde_json::Value;
 
+use super::Machine;
 use super::scope::Extra;
-use super::{MAX_RUN_STEPS, Machine, Move};
 use crate::definition::{Backoff, Catch, Kind, Retry};
 use crate::error::WorkflowError;
 use crate::event::Change;
-use crate::state::{Activity, List, NodeId, PendingCall, Phase, Purpose, ROOT, StepRecord, UnknownCall};
+use crate::state::{Activity, List, Move, NodeId, PendingCall, Phase, Purpose, ROOT, UnknownCall};
+use crate::trail::Begun;
 
 impl Machine<'_> {
     /// Ends a node with an error. What runs inside it is dropped first.
@@ -23,15 +24,14 @@ impl Machine<'_> {
         self.drop_below(node);
         self.release(node);
         if node == ROOT {
-            self.moves.clear();
+            self.state.moves.clear();
             self.begin_undo(ROOT, error, self.definition.compensates);
             return;
         }
         let active = self.node(node);
         let (step, parent) = (active.step, active.parent.expect("only the run has no parent"));
         if let Some(step) = step {
-            self.end_step(step, StepStatus::Faulted);
-            self.state.steps[step].error = Some(error.sentence());
+            self.end_step(step, StepStatus::Faulted, Some(error.sentence()));
             let path = self.path(node);
             self.tell(Change::Faulted, &path);
             let task = self.node(node).task.expect("a step is a task");
@@ -51,17 +51,17 @@ impl Machine<'_> {
         match (&mut self.node_mut(parent).activity, task.map(|t| &t.kind)) {
             (Activity::Try { catching: false, .. }, Some(Kind::Try { catch, .. })) => {
                 if let Err(error) = self.catch(parent, catch, error) {
-                    self.moves.push_back(Move::Fail { node: parent, error });
+                    self.state.moves.push_back(Move::Fail { node: parent, error });
                 }
             }
             (Activity::Fork { children, failed, .. }, Some(Kind::Fork { compete: true, branches })) => {
                 *failed += 1;
                 // A race is lost only when nobody is left in it.
                 if *failed == branches.len() && children.len() == branches.len() {
-                    self.moves.push_back(Move::Fail { node: parent, error });
+                    self.state.moves.push_back(Move::Fail { node: parent, error });
                 }
             }
-            _ => self.moves.push_back(Move::Fail { node: parent, error }),
+            _ => self.state.moves.push_back(Move::Fail { node: parent, error }),
         }
     }
 
@@ -87,9 +87,7 @@ impl Machine<'_> {
             let attempt = *retries + 1;
             let path = self.path(node);
             if let Some(step) = self.node(node).step {
-                self.state.steps[step].status = StepStatus::Retrying;
-                self.state.steps[step].attempt = attempt;
-                self.state.steps[step].error = Some(error.sentence());
+                self.record(|recorder| recorder.retried(step, attempt, error.sentence()));
             }
             self.tell(Change::Retried, &path);
             self.set_timer(node, Purpose::Retry, delay);
@@ -101,13 +99,13 @@ impl Machine<'_> {
                     *catching = true;
                 }
                 let body = self.scope_node(node, List::Catch, Some(vec![(catch.variable.clone(), problem)]));
-                self.moves.push_back(Move::Next { sequence: body, input });
+                self.state.moves.push_back(Move::Next { sequence: body, input });
                 Ok(())
             }
             // Retries were all the catch had to offer.
             (None, Some(_)) => Err(error),
             (None, None) => {
-                self.moves.push_back(Move::Done { node, output: input, then: None });
+                self.state.moves.push_back(Move::Done { node, output: input, then: None });
                 Ok(())
             }
         }
@@ -175,10 +173,10 @@ impl Machine<'_> {
 
     pub(super) fn call_failed(&mut self, key: &str, error: &WorkflowError, retryable: bool) {
         let Some(call) = self.take_call(key) else { return };
+        self.record(|recorder| recorder.failed(key, &call, retryable));
         if call.undoes.is_some() {
             // Recorded; the rest is undone all the same.
-            self.end_step(call.step, StepStatus::Faulted);
-            self.state.steps[call.step].error = Some(error.sentence());
+            self.end_step(call.step, StepStatus::Faulted, Some(error.sentence()));
             return;
         }
         if let Some(node) = call.node {
@@ -186,7 +184,7 @@ impl Machine<'_> {
                 let unknown = UnknownCall { key: key.to_owned(), parameters: call.parameters };
                 self.state.unknown.insert(call.path, unknown);
             }
-            self.moves.push_back(Move::Fail { node, error: error.clone() });
+            self.state.moves.push_back(Move::Fail { node, error: error.clone() });
         }
     }
 
@@ -213,41 +211,35 @@ impl Machine<'_> {
             let path = if node == ROOT { String::new() } else { self.path(node) };
             self.tell(Change::Compensating, &path);
         }
-        if !wanted {
-            self.state.inverses.iter_mut().for_each(|i| i.taken = true);
-        }
         self.node_mut(node).activity = Activity::Undo { error };
     }
 
     /// Asks for the newest inverse recorded inside the node that was not asked for. False when there is none.
     pub(super) fn undo_next(&mut self, node: NodeId) -> bool {
+        if node == ROOT && !self.definition.compensates {
+            return false;
+        }
         let Some(place) = self.state.inverses.iter().rposition(|i| !i.taken && i.scopes.contains(&node))
         else {
             return false;
         };
-        if self.state.steps.len() >= MAX_RUN_STEPS * 2 {
-            return false;
-        }
         let recorded = &mut self.state.inverses[place];
         recorded.taken = true;
         let (inverse, path) = (recorded.inverse.clone(), recorded.path.clone());
-        let key = format!("{}/undo", recorded.key);
-        let step = self.state.steps.len();
-        let name = self.state.steps[recorded.step].name.clone();
+        let (key, undone) = (format!("{}/undo", recorded.key), recorded.step);
+        let step = self.state.steps.begun;
+        self.state.steps.begun += 1;
         let now = self.state.now;
-        self.state.steps.push(StepRecord {
-            task: None,
-            path: path.clone(),
-            name: format!("undo {name}"),
-            call: Some(inverse.action.clone()),
-            status: StepStatus::Running,
-            attempt: 1,
-            started_at: now,
-            ended_at: None,
-            input: inverse.parameters.clone(),
-            output: Value::Null,
-            error: None,
-            compensation: true,
+        self.record(|recorder| {
+            recorder.began(Begun {
+                step,
+                path: &path,
+                undoes: Some(undone),
+                call: Some(&inverse.action),
+                at: now,
+                ..Begun::default()
+            });
+            recorder.input(step, &inverse.parameters);
         });
         let call = PendingCall {
             function: inverse.action,

@@ -3,11 +3,12 @@
 use model::{Inverse, StepStatus};
 use serde_json::Value;
 
+use super::Machine;
 use super::scope::Extra;
-use super::{Machine, Move};
-use crate::definition::{Definition, Flow, Kind, TaskIndex};
+use crate::definition::{Definition, Flow, Kind, Task, TaskIndex};
+use crate::error::WorkflowError;
 use crate::event::Change;
-use crate::state::{Activity, List, Node, NodeId, Purpose, ROOT, RecordedInverse};
+use crate::state::{Activity, List, Move, Node, NodeId, Purpose, ROOT, RecordedInverse};
 
 /// The tasks a sequence runs.
 fn tasks_of<'d>(definition: &'d Definition, node: &Node, list: List) -> &'d [TaskIndex] {
@@ -27,7 +28,9 @@ impl Machine<'_> {
         let Some(node) = self.state.nodes.get(&sequence) else { return };
         let Activity::Sequence { list, at } = node.activity else { return };
         match tasks_of(self.definition, node, list).get(at) {
-            Some(task) => self.moves.push_back(Move::Begin { parent: sequence, task: *task, input }),
+            Some(task) => {
+                self.state.moves.push_back(Move::Begin { parent: sequence, task: *task, input, how: None })
+            }
             None => self.sequence_done(sequence, input),
         }
     }
@@ -36,12 +39,12 @@ impl Machine<'_> {
         let Activity::Sequence { list, .. } = self.node(sequence).activity else { return };
         match list {
             List::Root => self.finish(output),
-            List::Do => self.moves.push_back(Move::Done { node: sequence, output, then: None }),
+            List::Do => self.state.moves.push_back(Move::Done { node: sequence, output, then: None }),
             List::Try | List::Catch => {
                 let owner = self.node(sequence).parent.expect("a scope has an owner");
                 self.release(sequence);
                 self.state.nodes.remove(&sequence);
-                self.moves.push_back(Move::Done { node: owner, output, then: None });
+                self.state.moves.push_back(Move::Done { node: owner, output, then: None });
             }
             List::For => {
                 let owner = self.node(sequence).parent.expect("a scope has an owner");
@@ -51,7 +54,7 @@ impl Machine<'_> {
                     *at += 1;
                 }
                 if let Err(error) = self.iterate(owner, output) {
-                    self.moves.push_back(Move::Fail { node: owner, error });
+                    self.state.moves.push_back(Move::Fail { node: owner, error });
                 }
             }
         }
@@ -66,23 +69,13 @@ impl Machine<'_> {
         let extra = Extra { raw_output: Some(&raw_output), ..Extra::default() };
         let transformed =
             self.transform(node, &task.output, raw_output.clone(), extra, false).and_then(|output| {
-                if task.export.template.is_some() || task.export.schema.is_some() {
-                    let extra =
-                        Extra { raw_output: Some(&raw_output), output: Some(&output), ..Extra::default() };
-                    let exported = match &task.export.template {
-                        Some(_) => self.transform(node, &task.export, output.clone(), extra, false)?,
-                        None => {
-                            self.transform(node, &task.export, self.state.context.clone(), extra, false)?
-                        }
-                    };
-                    self.state.context = exported;
-                }
+                self.export(node, task, &raw_output, &output)?;
                 Ok(output)
             });
         let output = match transformed {
             Ok(output) => output,
             Err(error) => {
-                self.moves.push_back(Move::Fail { node, error });
+                self.state.moves.push_back(Move::Fail { node, error });
                 return;
             }
         };
@@ -90,8 +83,8 @@ impl Machine<'_> {
         self.release(node);
         let active = self.state.nodes.remove(&node).expect("it was there a moment ago");
         if let Some(step) = active.step {
-            self.end_step(step, StepStatus::Completed);
-            self.state.steps[step].output = output.clone();
+            self.end_step(step, StepStatus::Completed, None);
+            self.record(|recorder| recorder.output(step, &output));
         }
         // What was unknown inside was dealt with: coming here again is a new turn, not a retry.
         self.state.unknown.retain(|path, _| {
@@ -102,6 +95,25 @@ impl Machine<'_> {
         self.tell(Change::Completed, &task.path);
         let parent = active.parent.expect("a task is inside of something");
         self.deliver(parent, node, output, then.unwrap_or_else(|| task.then.clone()));
+    }
+
+    /// Brings the context up to what a task exports.
+    pub(super) fn export(
+        &mut self,
+        node: NodeId,
+        task: &Task,
+        raw_output: &Value,
+        output: &Value,
+    ) -> Result<(), WorkflowError> {
+        if task.export.template.is_some() || task.export.schema.is_some() {
+            let extra = Extra { raw_output: Some(raw_output), output: Some(output), ..Extra::default() };
+            let exported = match &task.export.template {
+                Some(_) => self.transform(node, &task.export, output.clone(), extra, false)?,
+                None => self.transform(node, &task.export, self.state.context.clone(), extra, false)?,
+            };
+            self.state.context = exported;
+        }
+        Ok(())
     }
 
     /// Hands the output of a child to what it is inside of.
@@ -122,14 +134,14 @@ impl Machine<'_> {
                     Flow::Exit => *at = usize::MAX,
                     _ => *at += 1,
                 }
-                self.moves.push_back(Move::Next { sequence: parent, input: output });
+                self.state.moves.push_back(Move::Next { sequence: parent, input: output });
             }
             Activity::Fork { children, outputs, .. } => {
                 if compete {
                     // Branches that did not begin yet find the fork closed.
                     self.node_mut(parent).activity = Activity::Starting;
                     self.drop_below(parent);
-                    self.moves.push_back(Move::Done { node: parent, output, then: None });
+                    self.state.moves.push_back(Move::Done { node: parent, output, then: None });
                     return;
                 }
                 if let Some(slot) = children.iter().position(|c| *c == child) {
@@ -137,7 +149,7 @@ impl Machine<'_> {
                 }
                 if outputs.iter().all(Option::is_some) {
                     let output = Value::Array(outputs.drain(..).flatten().collect());
-                    self.moves.push_back(Move::Done { node: parent, output, then: None });
+                    self.state.moves.push_back(Move::Done { node: parent, output, then: None });
                 }
             }
             _ => {}
@@ -146,22 +158,22 @@ impl Machine<'_> {
 
     /// The workflow has its raw output: whatever still runs beside is ended.
     fn finish(&mut self, raw: Value) {
-        self.moves.clear();
+        self.state.moves.clear();
         self.drop_below(ROOT);
         self.state.timers.clear();
         match self.transform(ROOT, &self.definition.output, raw, Extra::default(), false) {
             Ok(output) => self.node_mut(ROOT).activity = Activity::Settle { output },
-            Err(error) => self.moves.push_back(Move::Fail { node: ROOT, error }),
+            Err(error) => self.state.moves.push_back(Move::Fail { node: ROOT, error }),
         }
     }
 
     pub(super) fn call_succeeded(&mut self, key: &str, output: &Value, inverse: Option<&Inverse>) {
         let Some(call) = self.take_call(key) else { return };
+        self.record(|recorder| recorder.succeeded(key, &call, output));
         if let Some(undone) = call.undoes {
-            self.end_step(call.step, StepStatus::Completed);
-            self.state.steps[call.step].output = output.clone();
+            self.end_step(call.step, StepStatus::Completed, None);
             let original = self.state.inverses[undone].step;
-            self.state.steps[original].status = StepStatus::Compensated;
+            self.record(|recorder| recorder.undone(original));
             return;
         }
         if let Some(inverse) = inverse {
@@ -174,9 +186,8 @@ impl Machine<'_> {
                 taken: false,
             });
         }
-        self.state.steps[call.step].output = output.clone();
         if let Some(node) = call.node {
-            self.moves.push_back(Move::Done { node, output: output.clone(), then: None });
+            self.state.moves.push_back(Move::Done { node, output: output.clone(), then: None });
         }
     }
 
@@ -189,16 +200,22 @@ impl Machine<'_> {
     }
 
     pub(super) fn timer_fired(&mut self, id: &str) {
-        let Some(timer) = self.state.timers.remove(id) else { return };
+        let Some(timer) = self.state.timers.get_mut(id) else { return };
+        if self.state.paused_at.is_some() {
+            // A timeout is set anew when the run goes on.
+            timer.due = timer.purpose != Purpose::Timeout;
+            return;
+        }
+        let timer = self.state.timers.remove(id).expect("it was there a moment ago");
         let node = timer.node;
         match timer.purpose {
             Purpose::Wait => {
                 let output = self.node(node).input.clone();
-                self.moves.push_back(Move::Done { node, output, then: None });
+                self.state.moves.push_back(Move::Done { node, output, then: None });
             }
             Purpose::Retry => {
                 if let Err(error) = self.attempt(node) {
-                    self.moves.push_back(Move::Fail { node, error });
+                    self.state.moves.push_back(Move::Fail { node, error });
                 }
             }
             Purpose::Timeout => {
@@ -208,7 +225,7 @@ impl Machine<'_> {
                     None => "the workflow".to_owned(),
                 };
                 let error = crate::WorkflowError::timeout(format!("{what} did not end within {waited} ms"));
-                self.moves.push_back(Move::Fail { node, error });
+                self.state.moves.push_back(Move::Fail { node, error });
             }
         }
     }

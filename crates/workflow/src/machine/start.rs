@@ -4,11 +4,12 @@ use model::{StepStatus, Timestamp};
 use serde_json::Value;
 
 use super::scope::Extra;
-use super::{MAX_RUN_STEPS, Machine, Move, key_path};
+use super::{MAX_RUN_STEPS, Machine};
 use crate::definition::{Flow, Kind, TaskIndex};
 use crate::error::WorkflowError;
 use crate::event::Change;
-use crate::state::{Activity, List, Node, NodeId, PendingCall, Phase, Purpose, ROOT, StepRecord};
+use crate::state::{Activity, Beginning, List, Move, Node, NodeId, PendingCall, Phase, Purpose, ROOT};
+use crate::trail::Begun;
 
 impl Machine<'_> {
     pub(super) fn begin_run(&mut self, input: Value, seed: u64, at: Timestamp) {
@@ -39,106 +40,153 @@ impl Machine<'_> {
                 Ok(input)
             });
         match begun {
-            Ok(input) => self.moves.push_back(Move::Next { sequence: ROOT, input }),
-            Err(error) => self.moves.push_back(Move::Fail { node: ROOT, error }),
+            Ok(input) => self.state.moves.push_back(Move::Next { sequence: ROOT, input }),
+            Err(error) => self.state.moves.push_back(Move::Fail { node: ROOT, error }),
         }
     }
 
-    pub(super) fn begin_task(&mut self, parent: NodeId, index: TaskIndex, raw: Value) {
+    pub(super) fn begin_task(
+        &mut self,
+        parent: NodeId,
+        index: TaskIndex,
+        raw: Value,
+        how: Option<Beginning>,
+    ) {
         let open = |n: &Node| matches!(n.activity, Activity::Sequence { .. } | Activity::Fork { .. });
         if !self.state.nodes.get(&parent).is_some_and(open) {
             return;
         }
-        let definition = self.definition;
-        let task = definition.task(index);
-        let call = match &task.kind {
-            Kind::Call { function, .. } => Some(function.clone()),
-            _ => None,
-        };
+        let counted = self.state.steps;
+        let full = counted.begun - counted.before >= MAX_RUN_STEPS;
+        let step = (!full).then_some(counted.begun);
         let (variables, attempt) = (self.node(parent).variables.clone(), self.node(parent).attempt);
-        let now = self.state.now;
-        let step = self.state.steps.len();
-        self.state.steps.push(StepRecord {
-            task: Some(index),
-            path: task.path.clone(),
-            name: task.name.clone(),
-            call,
-            status: StepStatus::Running,
-            attempt,
-            started_at: now,
-            ended_at: None,
-            input: Value::Null,
-            output: Value::Null,
-            error: None,
-            compensation: false,
-        });
         let node = self.add_node(Node {
             parent: Some(parent),
             task: Some(index),
-            step: Some(step),
+            step,
             raw: raw.clone(),
             input: raw,
             variables,
             attempt,
-            started_at: now,
+            started_at: self.state.now,
             activity: Activity::Starting,
         });
         if let Activity::Fork { children, .. } = &mut self.node_mut(parent).activity {
             children.push(node);
         }
-        if step >= MAX_RUN_STEPS {
+        if full {
             let detail = format!("the run took more than {MAX_RUN_STEPS} steps; a loop in it may never end");
-            self.state.steps.truncate(MAX_RUN_STEPS);
-            self.node_mut(node).step = None;
-            self.moves.push_back(Move::Fail { node: ROOT, error: WorkflowError::runtime(detail) });
+            self.state.moves.push_back(Move::Fail { node: ROOT, error: WorkflowError::runtime(detail) });
             return;
         }
-        if let Err(error) = self.enter(node, index) {
-            self.moves.push_back(Move::Fail { node, error });
+        self.begin_step(node, index, attempt);
+        if let Err(error) = self.enter(node, index, how) {
+            self.state.moves.push_back(Move::Fail { node, error });
         }
     }
 
+    fn begin_step(&mut self, node: NodeId, index: TaskIndex, attempt: u32) {
+        let step = self.state.steps.begun;
+        self.state.steps.begun += 1;
+        let Some(recorder) = self.recorder.as_deref_mut() else { return };
+        let task = self.definition.task(index);
+        let mut inside = self.state.nodes[&node].parent;
+        let mut parent = None;
+        while let Some(outer) = inside.and_then(|id| self.state.nodes.get(&id)).filter(|_| parent.is_none()) {
+            (parent, inside) = (outer.step, outer.parent);
+        }
+        let call = match &task.kind {
+            Kind::Call { function, .. } => Some(function.as_str()),
+            _ => None,
+        };
+        let (kind, at) = (task.kind.name(), self.state.now);
+        recorder.began(Begun { step, path: &task.path, kind, call, attempt, parent, undoes: None, at });
+    }
+
     /// Condition, input, timeout, then what the task does.
-    fn enter(&mut self, node: NodeId, index: TaskIndex) -> Result<(), WorkflowError> {
+    fn enter(&mut self, node: NodeId, index: TaskIndex, how: Option<Beginning>) -> Result<(), WorkflowError> {
         let definition = self.definition;
         let task = definition.task(index);
         let raw = self.node(node).raw.clone();
+        let edited = match how {
+            Some(Beginning::Skipped { output }) => return self.skip_on_request(node, output),
+            Some(Beginning::With { input }) => Some(input),
+            None => None,
+        };
         if let Some(condition) = &task.condition
             && !self.holds(node, condition, &raw, Extra::default())?
         {
             self.skip(node, raw);
             return Ok(());
         }
-        let input = self.transform(node, &task.input, raw, Extra::default(), true)?;
+        let (given, parameters) = match (&task.kind, edited) {
+            (Kind::Call { .. }, parameters) => (None, parameters),
+            (_, input) => (input, None),
+        };
+        let input = match given {
+            Some(input) => input,
+            None => self.transform(node, &task.input, raw, Extra::default(), true)?,
+        };
         self.node_mut(node).input = input.clone();
         if let Some(step) = self.node(node).step {
-            self.state.steps[step].input = input.clone();
+            self.record(|recorder| recorder.input(step, &input));
         }
         self.tell(Change::Started, &task.path);
         if let Some(timeout) = &task.timeout {
             let ms = self.duration_ms(node, timeout)?;
             self.set_timer(node, Purpose::Timeout, ms);
         }
-        self.perform(node, &task.kind, input)
+        self.perform(node, &task.kind, input, parameters)
     }
 
     fn skip(&mut self, node: NodeId, raw: Value) {
-        let path = self.path(node);
+        self.skipped(node, &raw);
         let parent = self.node(node).parent.expect("the run itself has no condition");
-        if let Some(step) = self.node(node).step {
-            self.end_step(step, StepStatus::Skipped);
-            self.state.steps[step].input = raw.clone();
-        }
-        self.tell(Change::Skipped, &path);
         self.state.nodes.remove(&node);
         self.deliver(parent, node, raw, Flow::Continue);
     }
 
-    fn perform(&mut self, node: NodeId, kind: &Kind, input: Value) -> Result<(), WorkflowError> {
+    /// A person wants the task to count as done without doing it. Their output is taken as it is; what the
+    /// task exports is computed from it.
+    fn skip_on_request(&mut self, node: NodeId, output: Option<Value>) -> Result<(), WorkflowError> {
+        let definition = self.definition;
+        let active = self.node(node);
+        let (raw, index) = (active.raw.clone(), active.task.expect("a step is a task"));
+        let task = definition.task(index);
+        if let Some(output) = &output {
+            self.export(node, task, output, output)?;
+        }
+        let output = output.unwrap_or_else(|| raw.clone());
+        self.skipped(node, &raw);
+        if let Some(step) = self.node(node).step {
+            self.record(|recorder| recorder.output(step, &output));
+        }
+        let parent = self.node(node).parent.expect("a task is inside of something");
+        self.state.nodes.remove(&node);
+        self.deliver(parent, node, output, task.then.clone());
+        Ok(())
+    }
+
+    fn skipped(&mut self, node: NodeId, raw: &Value) {
+        let path = self.path(node);
+        if let Some(step) = self.node(node).step {
+            self.end_step(step, StepStatus::Skipped, None);
+            self.record(|recorder| recorder.input(step, raw));
+        }
+        self.tell(Change::Skipped, &path);
+    }
+
+    fn perform(
+        &mut self,
+        node: NodeId,
+        kind: &Kind,
+        input: Value,
+        parameters: Option<Value>,
+    ) -> Result<(), WorkflowError> {
         match kind {
             Kind::Set { value } => {
                 let output = self.evaluate(node, value, &input, Extra::default())?;
-                self.moves.push_back(Move::Done { node, output, then: None });
+                self.state.moves.push_back(Move::Done { node, output, then: None });
             }
             Kind::Switch { cases } => {
                 let mut then = None;
@@ -152,7 +200,7 @@ impl Machine<'_> {
                         break;
                     }
                 }
-                self.moves.push_back(Move::Done { node, output: input, then });
+                self.state.moves.push_back(Move::Done { node, output: input, then });
             }
             Kind::Raise { error } => {
                 let value = self.evaluate(node, error, &input, Extra::default())?;
@@ -167,21 +215,33 @@ impl Machine<'_> {
                 self.set_timer(node, Purpose::Wait, ms);
             }
             Kind::Call { function, with } => {
-                let parameters = self.evaluate(node, with, &input, Extra::default())?;
+                let parameters = match parameters {
+                    Some(edited) => edited,
+                    None => self.evaluate(node, with, &input, Extra::default())?,
+                };
                 self.call(node, function, parameters);
             }
             Kind::Do { .. } => {
                 self.node_mut(node).activity = Activity::Sequence { list: List::Do, at: 0 };
-                self.moves.push_back(Move::Next { sequence: node, input });
+                self.state.moves.push_back(Move::Next { sequence: node, input });
             }
             Kind::Fork { branches, .. } => {
                 let outputs = vec![None; branches.len()];
                 self.node_mut(node).activity = Activity::Fork { children: Vec::new(), outputs, failed: 0 };
                 if branches.is_empty() {
-                    self.moves.push_back(Move::Done { node, output: Value::Array(Vec::new()), then: None });
+                    self.state.moves.push_back(Move::Done {
+                        node,
+                        output: Value::Array(Vec::new()),
+                        then: None,
+                    });
                 }
                 for branch in branches {
-                    self.moves.push_back(Move::Begin { parent: node, task: *branch, input: input.clone() });
+                    self.state.moves.push_back(Move::Begin {
+                        parent: node,
+                        task: *branch,
+                        input: input.clone(),
+                        how: None,
+                    });
                 }
             }
             Kind::Try { .. } => {
@@ -211,17 +271,12 @@ impl Machine<'_> {
         let path = self.path(node);
         // Only a retry of the very same call may use its key again.
         let unknown = self.state.unknown.remove(&path).filter(|u| u.parameters == parameters);
-        let key = unknown.map_or_else(
-            || {
-                let count = self.state.keys.entry(path.clone()).or_default();
-                let key = format!("{}{}#{count}", self.state.run, key_path(&path));
-                *count += 1;
-                key
-            },
-            |u| u.key,
-        );
+        let key = unknown.map_or_else(|| self.state.fresh_key(&path), |u| u.key);
         let step = self.node(node).step.expect("a call is a step");
-        self.state.steps[step].input = parameters.clone();
+        self.record(|recorder| {
+            recorder.input(step, &parameters);
+            recorder.asked(&path);
+        });
         let scopes = self.scopes(node);
         self.node_mut(node).activity = Activity::Call { key: key.clone() };
         let function = function.to_owned();
@@ -255,7 +310,7 @@ impl Machine<'_> {
             self.set_timer(body, Purpose::Timeout, ms);
         }
         let input = self.node(node).input.clone();
-        self.moves.push_back(Move::Next { sequence: body, input });
+        self.state.moves.push_back(Move::Next { sequence: body, input });
         Ok(())
     }
 
@@ -302,12 +357,12 @@ impl Machine<'_> {
                 None => true,
             };
             if go_on {
-                self.moves.push_back(Move::Next { sequence: body, input });
+                self.state.moves.push_back(Move::Next { sequence: body, input });
                 return Ok(());
             }
             self.state.nodes.remove(&body);
         }
-        self.moves.push_back(Move::Done { node, output: input, then: None });
+        self.state.moves.push_back(Move::Done { node, output: input, then: None });
         Ok(())
     }
 }
