@@ -11,7 +11,7 @@ use model::{
 };
 use ports::{Expected, Op};
 use serde_json::{Value, json};
-use workflow::{Definition, Effect, Event, State, WorkflowError};
+use workflow::{Definition, Effect, Event, Trail, WorkflowError};
 
 use crate::command::{Asker, Refusal, Reply, refuse_cancel};
 use crate::learn::Lesson;
@@ -22,7 +22,7 @@ use crate::situation::{Acted, Dispatch, Effects, Situation, run_journal};
 pub(crate) struct ActiveRun {
     pub(crate) run: Run,
     definition: Arc<Definition>,
-    state: State,
+    trail: Trail,
     records: u64,
 }
 
@@ -217,8 +217,8 @@ impl Situation {
             expected: Expected::Absent,
             records: vec![pinned],
         });
-        let state = State::new(run.id.as_str());
-        self.runs.insert(run.id.clone(), ActiveRun { run, definition, state, records: 1 });
+        let trail = Trail::new(run.id.as_str());
+        self.runs.insert(run.id.clone(), ActiveRun { run, definition, trail, records: 1 });
         let seed = self.now.as_unix_ms().unsigned_abs();
         self.feed(&order.id, Event::Started { input: order.input, seed, at: self.now }, effects);
         true
@@ -227,7 +227,7 @@ impl Situation {
     /// Journals an event, applies it, and takes what it leads to.
     fn feed(&mut self, id: &RunId, event: Event, effects: &mut Effects) {
         let Some(active) = self.runs.get_mut(id) else { return };
-        let led_to = workflow::apply(&active.definition, &mut active.state, &event);
+        let led_to = active.trail.apply(&active.definition, &event);
         let record = serde_json::to_value(&event).expect("an event is plain data");
         effects.ops.push(Op::Append {
             journal: run_journal(id),
@@ -296,9 +296,9 @@ impl Situation {
     /// Brings the record of a run up to its state; ends it when it is over.
     fn show_run(&mut self, id: &RunId, effects: &mut Effects) {
         let Some(active) = self.runs.get_mut(id) else { return };
-        let view = workflow::view(&active.definition, &active.state);
+        let view = active.trail.view(&active.definition);
         active.run.status = view.status;
-        active.run.steps = view.steps;
+        active.run.steps = view.steps.into_iter().map(|s| s.step).collect();
         active.run.output = view.output;
         active.run.error = view.error;
         if view.status.is_over() {
@@ -380,9 +380,9 @@ impl Situation {
     pub(crate) fn resume_run(&mut self, run: Run, journal: &[Value], effects: &mut Effects) {
         let id = run.id.clone();
         match fold(&run, journal) {
-            Ok((definition, state)) => {
-                let active = ActiveRun { run, definition, state, records: journal.len() as u64 };
-                let pending = workflow::pending_effects(&active.state);
+            Ok((definition, trail)) => {
+                let active = ActiveRun { run, definition, trail, records: journal.len() as u64 };
+                let pending = workflow::pending_effects(active.trail.state());
                 tracing::info!(run.id = %id, events = active.records - 1, pending = pending.len(), "Resumed run.");
                 self.runs.insert(id.clone(), active);
                 self.carry(&id, pending, effects);
@@ -402,10 +402,11 @@ impl Situation {
 
     fn remember_act(&mut self, id: &RunId, key: &str) {
         let Some(active) = self.runs.get(id) else { return };
-        let called = workflow::pending_effects(&active.state).into_iter().find_map(|effect| match effect {
-            Effect::Call { key: k, function, parameters, .. } if k == key => Some((function, parameters)),
-            _ => None,
-        });
+        let called =
+            workflow::pending_effects(active.trail.state()).into_iter().find_map(|effect| match effect {
+                Effect::Call { key: k, function, parameters, .. } if k == key => Some((function, parameters)),
+                _ => None,
+            });
         let Some((action, parameters)) = called.filter(|(action, _)| action != manifest::VERIFY) else {
             return;
         };
@@ -431,18 +432,18 @@ pub fn manual_run_id(key: &str) -> RunId {
     RunId::derive(Timestamp::ZERO, &["manual", key])
 }
 
-/// The definition and the state that a journal tells.
-fn fold(run: &Run, journal: &[Value]) -> Result<(Arc<Definition>, State), String> {
+/// The definition and the trail that a journal tells.
+fn fold(run: &Run, journal: &[Value]) -> Result<(Arc<Definition>, Trail), String> {
     let (head, events) = journal.split_first().ok_or("its journal is empty")?;
     let source = head["definition"].as_str().ok_or("its journal does not begin with a definition")?;
     let file = head["file"].as_str().unwrap_or_default();
     let definition = Definition::parse(file, source).map_err(|e| e.to_string())?;
-    let mut state = State::new(run.id.as_str());
+    let mut trail = Trail::new(run.id.as_str());
     for event in events {
         let event: Event = serde_json::from_value(event.clone()).map_err(|e| e.to_string())?;
-        let _ = workflow::apply(&definition, &mut state, &event);
+        let _effects = trail.apply(&definition, &event);
     }
-    Ok((Arc::new(definition), state))
+    Ok((Arc::new(definition), trail))
 }
 
 /// The definition that a journal begins with, as JSON.

@@ -183,7 +183,8 @@ impl Machine<'_> {
     }
 
     fn set_timer(&mut self, node: NodeId, purpose: Purpose, after_ms: i64) {
-        let timer = PendingTimer { at: self.state.now.plus_ms(after_ms), node, purpose, due: false };
+        let at = self.state.now.plus_ms(after_ms);
+        let timer = PendingTimer { at, after_ms, node, purpose, due: false };
         let effect = self.state.add_timer(&self.path(node), timer);
         self.effects.push(effect);
     }

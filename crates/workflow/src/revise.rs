@@ -204,7 +204,7 @@ impl<'a> Place<'a> {
             ..then.clone()
         };
         state.steps.begun = now.steps.begun;
-        state.steps.before = now.steps.begun;
+        state.steps.uncounted = now.steps.begun;
         if let Some(Move::Begin { how: begin, .. }) = state.moves.front_mut() {
             *begin = how;
         }

@@ -56,8 +56,8 @@ pub(crate) struct StepCount {
     pub(crate) begun: usize,
     pub(crate) done: usize,
     pub(crate) failed: usize,
-    /// Steps that began before the newest revision; they do not count towards the bound of a run.
-    pub(crate) before: usize,
+    /// Steps that do not count towards the bound of a run: those from before the newest revision.
+    pub(crate) uncounted: usize,
 }
 
 /// What is to be done next inside one transition.
@@ -199,6 +199,8 @@ pub(crate) struct UnknownCall {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PendingTimer {
     pub(crate) at: Timestamp,
+    /// How long it was set for.
+    pub(crate) after_ms: i64,
     pub(crate) node: NodeId,
     pub(crate) purpose: Purpose,
     /// It went off while the run was held.

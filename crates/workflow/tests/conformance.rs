@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use model::{RunId, Timestamp};
 use serde_json::{Value, json};
-use workflow::{Definition, Effect, Event, WorkflowError, apply, start, view};
+use workflow::{Definition, Effect, Event, Trail, WorkflowError};
 
 /// Examples that this version reads; what they call is up to the functions a driver offers. Every other one is
 /// refused for a part of the standard that is named.
@@ -168,8 +168,9 @@ fn run(scenario: &Scenario) -> Result<(), String> {
     let definition = Definition::parse("scenario", &scenario.definition).map_err(|e| e.to_string())?;
     let input = if scenario.input.is_empty() { json!({}) } else { yaml(&scenario.input) };
     let at = Timestamp::from_unix_ms(1_700_000_000_000);
-    let (mut state, _, effects) = start(&definition, &RunId::derive(at, &["ctk"]), input.clone(), at, 0);
-    let (mut queue, mut ended) = (VecDeque::from(effects), None);
+    let mut trail = Trail::new(RunId::derive(at, &["ctk"]).as_str());
+    let started = Event::Started { input: input.clone(), at, seed: 0 };
+    let (mut queue, mut ended) = (VecDeque::from(trail.apply(&definition, &started)), None);
     while let Some(effect) = queue.pop_front() {
         let event = match effect {
             Effect::Call { key, function, parameters, .. } => match answer(&function, &parameters, &input) {
@@ -186,10 +187,10 @@ fn run(scenario: &Scenario) -> Result<(), String> {
             }
             _ => continue,
         };
-        queue.extend(apply(&definition, &mut state, &event));
+        queue.extend(trail.apply(&definition, &event));
     }
     let ended = ended.ok_or("it did not end")?;
-    let steps: Vec<String> = view(&definition, &state).steps.into_iter().map(|s| s.name).collect();
+    let steps: Vec<String> = trail.view(&definition).steps.into_iter().map(|s| s.step.name).collect();
     for (expected, document) in &scenario.expected {
         holds(expected, document, &ended, &steps).map_err(|why| format!("{expected}: {why}"))?;
     }

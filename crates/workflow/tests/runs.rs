@@ -3,7 +3,7 @@
 use model::{Inverse, RunId, Timestamp};
 use serde_json::{Value, json};
 use workflow::{
-    Change, Definition, Effect, Event, State, WorkflowError, apply, pending_effects, start, view,
+    Change, Definition, Effect, Event, History, State, WorkflowError, apply, pending_effects, start, trail,
 };
 
 const T0: i64 = 1_700_000_000_000;
@@ -165,11 +165,11 @@ fn check(body: &str, input: Value, script: Vec<Say>, expect: &[&str]) {
     let stored: State = serde_json::from_str(&serde_json::to_string(&world.state).unwrap()).unwrap();
     assert_eq!(stored, world.state, "the state survives JSON");
     assert_eq!(pending_effects(&stored), pending_effects(&world.state));
-    let shown = view(&world.definition, &world.state);
+    let shown = trail(&History::new(run.as_str(), &world.definition, &world.events), usize::MAX);
     assert_eq!(shown.status.is_over(), world.state.is_over());
     if world.state.is_over() {
         for step in &shown.steps {
-            assert!(step.ended_at.is_some(), "{step:?} did not end with its run");
+            assert!(step.step.ended_at.is_some(), "{step:?} did not end with its run");
         }
     }
 }
@@ -653,11 +653,24 @@ fn the_view_tells_the_story() {
     world.say(Say::Undoable("one", "one.back"));
     world.say(Say::Fail("two", 500));
     world.say(Say::Ok("one.back", json!({})));
-    let shown = view(&world.definition, &world.state);
-    let told: Vec<String> =
-        shown.steps.iter().map(|s| format!("{} {:?} {}", s.name, s.status, s.compensation)).collect();
+    let run = RunId::derive(Timestamp::from_unix_ms(T0), &["test"]);
+    let history = History::new(run.as_str(), &world.definition, &world.events);
+    let shown = trail(&history, usize::MAX);
+    let told: Vec<String> = shown
+        .steps
+        .iter()
+        .map(|s| format!("{} {:?} {}", s.step.name, s.step.status, s.step.compensation))
+        .collect();
     assert_eq!(told, ["first Compensated false", "second Faulted false", "undo first Completed true"]);
     assert_eq!(shown.error.as_deref(), Some("Communication Error: no"));
+    // As it was when only `one` had answered.
+    let earlier = trail(&history, 2);
+    let told: Vec<String> = earlier
+        .steps
+        .iter()
+        .map(|s| format!("{} {:?} {}", s.step.name, s.step.status, s.step.input))
+        .collect();
+    assert_eq!(told, ["first Completed {}", "second Running {}"]);
 }
 
 #[test]

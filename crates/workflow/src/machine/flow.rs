@@ -219,12 +219,12 @@ impl Machine<'_> {
                 }
             }
             Purpose::Timeout => {
-                let waited = self.state.now.since_ms(self.node(node).started_at);
+                let limit = timer.after_ms;
                 let what = match self.node(node).task {
                     Some(task) => format!("task `{}`", self.definition.task(task).name),
                     None => "the workflow".to_owned(),
                 };
-                let error = crate::WorkflowError::timeout(format!("{what} did not end within {waited} ms"));
+                let error = crate::WorkflowError::timeout(format!("{what} did not end within {limit} ms"));
                 self.state.moves.push_back(Move::Fail { node, error });
             }
         }

@@ -57,7 +57,7 @@ impl Machine<'_> {
             return;
         }
         let counted = self.state.steps;
-        let full = counted.begun - counted.before >= MAX_RUN_STEPS;
+        let full = counted.begun - counted.uncounted >= MAX_RUN_STEPS;
         let step = (!full).then_some(counted.begun);
         let (variables, attempt) = (self.node(parent).variables.clone(), self.node(parent).attempt);
         let node = self.add_node(Node {
