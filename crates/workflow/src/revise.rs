@@ -175,7 +175,7 @@ impl<'a> Place<'a> {
                 .scopes
                 .iter()
                 .any(|s| self.then.nodes.get(s).is_some_and(|n| matches!(n.activity, Activity::Undo { .. })));
-            let undone = now.taken && !self.now.calls.get(&undo_key(&now.key)).is_some_and(|c| !c.asked);
+            let undone = now.taken && self.now.calls.get(&undo_key(&now.key)).is_none_or(|c| c.asked);
             !then.taken && undone && !expected
         });
         undone.map(|(then, _)| then.step).min()
