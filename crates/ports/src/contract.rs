@@ -1,6 +1,8 @@
 //! Contract suites: what every adapter must pass. Call each from the tests of an adapter.
 
+pub mod blobs;
 pub mod bus;
+pub mod journals;
 pub mod leases;
 pub mod logs;
 pub mod series;

@@ -4,6 +4,7 @@
 //! over PostgreSQL and NATS as over the embedded data folder.
 
 pub mod actuator;
+pub mod blobs;
 pub mod bus;
 pub mod clock;
 #[cfg(feature = "contract")]
@@ -15,6 +16,7 @@ pub mod series;
 pub mod store;
 
 pub use actuator::{ActionFailure, ActionResult, Actuator};
+pub use blobs::{BlobId, BlobPage, Blobs, Collected, StoredBlob};
 pub use bus::{Bus, Offset, Topic};
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, Result, Retry};
@@ -22,6 +24,6 @@ pub use leases::{Lease, Leases};
 pub use logs::{LogPage, LogQuery, Logs, Order};
 pub use series::{LabelMatch, Selector, Series, SeriesData};
 pub use store::{
-    Commit, Direction, Document, DocumentChange, DocumentPage, Expected, Filter, Index, JournalRecord, Op,
-    Query, Store,
+    Commit, Direction, Document, DocumentChange, DocumentPage, Expected, Filter, Index, JournalLength,
+    JournalPage, JournalPart, JournalPosition, JournalRecord, Op, Query, Store,
 };

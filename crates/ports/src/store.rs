@@ -2,7 +2,8 @@
 //!
 //! A *document* is a typed, versioned JSON body with a kind, an id, a revision that grows by one with
 //! each write, and a few declared index fields by which it can be listed. A *journal* is an append-only
-//! sequence of records. One commit changes any number of both, or nothing.
+//! sequence of records, which can be trimmed from its old end. One commit changes any number of both, or
+//! nothing.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -14,9 +15,9 @@ use crate::error::Result;
 pub enum Expected {
     /// Anything.
     Any,
-    /// Nothing: the document does not exist, the journal is empty.
+    /// Nothing: the document does not exist, nothing was appended to the journal.
     Absent,
-    /// Exactly this revision (documents) or this many records (journals).
+    /// Exactly this revision (documents) or this length (journals, see [`JournalLength::length`]).
     Exactly(u64),
 }
 
@@ -58,10 +59,28 @@ pub enum Op {
     Append {
         /// Journal name: `run/run_…`, `audit`.
         journal: String,
-        /// How many records must be there for the commit to happen.
+        /// How long the journal must be for the commit to happen.
         expected: Expected,
         /// The records, JSON, oldest first.
         records: Vec<Value>,
+    },
+    /// Removes the oldest records of a journal. The others keep their sequences and the journal keeps its
+    /// length. It takes time for each record removed: a caller that removes very many does it in steps.
+    Trim {
+        /// Journal name.
+        journal: String,
+        /// How long the journal must be for the commit to happen.
+        expected: Expected,
+        /// Records before this sequence go; those that went before stay gone.
+        before: u64,
+    },
+    /// Removes a journal whole; its name may be used again, from sequence 1. Removing what is not there is no
+    /// error under `Expected::Any`.
+    Drop {
+        /// Journal name.
+        journal: String,
+        /// How long the journal must be for the commit to happen.
+        expected: Expected,
     },
 }
 
@@ -191,10 +210,54 @@ pub struct JournalRecord {
     pub body: Value,
 }
 
+/// How long a journal is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalLength {
+    /// How many records were ever appended, which is the sequence of the newest. Trims do not change it.
+    pub length: u64,
+    /// How many of them, the oldest, were trimmed: what comes after this sequence can be read.
+    pub trimmed: u64,
+}
+
+impl JournalLength {
+    /// How many records can be read.
+    #[must_use]
+    pub const fn kept(self) -> u64 {
+        self.length - self.trimmed
+    }
+}
+
+/// A place in many journals, in the order of their names (by bytes) and then of their records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct JournalPosition {
+    /// Journal name; empty is before all.
+    pub journal: String,
+    /// Sequence of a record in it; 0 is before its first.
+    pub sequence: u64,
+}
+
+/// Records of one journal on a page of many.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalPart {
+    /// Journal name.
+    pub journal: String,
+    /// Its records, oldest first, at least one.
+    pub records: Vec<JournalRecord>,
+}
+
+/// A page of the records of many journals.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JournalPage {
+    /// The journals in the order of their names. The last may go on on the next page.
+    pub parts: Vec<JournalPart>,
+    /// Pass as `after` for the next page; none at the end.
+    pub next: Option<JournalPosition>,
+}
+
 /// What a commit wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commit {
-    /// For each op in order: the new revision (put), 0 (delete) or the last sequence (append).
+    /// For each op in order: the new revision (put), 0 (delete, drop) or the journal's length (append, trim).
     pub positions: Vec<u64>,
     /// Position of the commit's last document change in the feed; 0 when it changed no document.
     pub change: u64,
@@ -250,9 +313,36 @@ pub trait Store: Send + Sync {
     /// The store failed.
     async fn journals(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>>;
 
-    /// Removes a journal whole.
+    /// How long a journal is; zeros when it does not exist.
     ///
     /// # Errors
     /// The store failed.
-    async fn drop_journal(&self, journal: &str) -> Result<()>;
+    async fn journal_length(&self, journal: &str) -> Result<JournalLength>;
+
+    /// Records of all journals with a prefix, after a position: what a fold of many journals reads, page by
+    /// page. A page ends at `limit_records`, or with the record that makes its JSON reach `limit_bytes`: it
+    /// holds at least one record when there is one.
+    ///
+    /// # Errors
+    /// `Invalid` for a limit of 0.
+    async fn journals_after(
+        &self,
+        prefix: &str,
+        after: &JournalPosition,
+        limit_records: usize,
+        limit_bytes: usize,
+    ) -> Result<JournalPage>;
+
+    /// Like [`Store::journals_after`], of the journals with these names, for when others share their prefix
+    /// that are not wanted. Names in any order, twice is once; those without a journal are passed over.
+    ///
+    /// # Errors
+    /// `Invalid` for a limit of 0.
+    async fn journals_named(
+        &self,
+        names: &[String],
+        after: &JournalPosition,
+        limit_records: usize,
+        limit_bytes: usize,
+    ) -> Result<JournalPage>;
 }

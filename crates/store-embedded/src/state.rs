@@ -5,17 +5,20 @@
 
 mod apply;
 mod cursor;
+mod journals;
 mod query;
 mod read;
 mod schema;
 mod write;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use ports::{
-    Commit, Document, DocumentChange, DocumentPage, Error, JournalRecord, Op, Query, Result, Retry, Store,
+    Commit, Document, DocumentChange, DocumentPage, Error, JournalLength, JournalPage, JournalPosition,
+    JournalRecord, Op, Query, Result, Retry, Store,
 };
 use rusqlite::ErrorCode;
 use tokio::sync::watch;
@@ -127,17 +130,41 @@ impl Store for StateStore {
 
     async fn read_journal(&self, journal: &str, after: u64, limit: usize) -> Result<Vec<JournalRecord>> {
         let journal = journal.to_owned();
-        self.readers.run("read a journal", move |c| read::journal(c, &journal, after, limit)).await
+        self.readers.run("read a journal", move |c| journals::records(c, &journal, after, limit)).await
     }
 
     async fn journals(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>> {
         let (prefix, after) = (prefix.to_owned(), after.to_owned());
-        self.readers.run("list journals", move |c| read::journals(c, &prefix, &after, limit)).await
+        self.readers.run("list journals", move |c| journals::names(c, &prefix, &after, limit)).await
     }
 
-    async fn drop_journal(&self, journal: &str) -> Result<()> {
+    async fn journal_length(&self, journal: &str) -> Result<JournalLength> {
         let journal = journal.to_owned();
-        self.write("drop a journal", move |changes| apply::drop_journal(changes, &journal)).await
+        self.readers.run("measure a journal", move |c| journals::length(c, &journal)).await
+    }
+
+    async fn journals_after(
+        &self,
+        prefix: &str,
+        after: &JournalPosition,
+        limit_records: usize,
+        limit_bytes: usize,
+    ) -> Result<JournalPage> {
+        let page = journals::Page::new(after, limit_records, limit_bytes)?;
+        let prefix = prefix.to_owned();
+        self.readers.run("read journals", move |c| page.of_prefix(c, &prefix)).await
+    }
+
+    async fn journals_named(
+        &self,
+        names: &[String],
+        after: &JournalPosition,
+        limit_records: usize,
+        limit_bytes: usize,
+    ) -> Result<JournalPage> {
+        let page = journals::Page::new(after, limit_records, limit_bytes)?;
+        let names: BTreeSet<String> = names.iter().filter(|name| **name >= after.journal).cloned().collect();
+        self.readers.run("read journals", move |c| page.of_names(c, &names)).await
     }
 }
 

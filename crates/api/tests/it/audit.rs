@@ -110,9 +110,11 @@ async fn after(edit: impl FnOnce(&mut Vec<Value>)) -> Value {
     let mut rows: Vec<Value> =
         world.store.read_journal(AUDIT, 0, 1_000).await.unwrap().into_iter().map(|r| r.body).collect();
     edit(&mut rows);
-    world.store.drop_journal(AUDIT).await.unwrap();
-    let op = Op::Append { journal: AUDIT.into(), expected: Expected::Absent, records: rows };
-    world.store.commit(vec![op]).await.unwrap();
+    let ops = vec![
+        Op::Drop { journal: AUDIT.into(), expected: Expected::Any },
+        Op::Append { journal: AUDIT.into(), expected: Expected::Absent, records: rows },
+    ];
+    world.store.commit(ops).await.unwrap();
     verdict(&world, &admin).await
 }
 

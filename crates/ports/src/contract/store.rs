@@ -1,4 +1,5 @@
-//! What every [`Store`] must do. [`store_contract!`](crate::store_contract) makes a test of each function.
+//! What every [`Store`] must do with documents and commits. [`store_contract!`](crate::store_contract) makes a
+//! test of each function. Journals have a suite of their own.
 //!
 //! Each takes a way to open the store at a place: the same place again is the same data, a new place is
 //! empty. A check closes a store by dropping every handle.
@@ -20,7 +21,6 @@ macro_rules! store_contract {
             revisions_grow_by_one
             put_checks_what_it_expects
             delete_checks_what_it_expects
-            append_checks_what_it_expects
             a_commit_is_whole_or_not_at_all
             ops_of_one_commit_see_each_other
             index_fields_are_limited_and_unique
@@ -34,13 +34,9 @@ macro_rules! store_contract {
             kinds_are_apart
             the_feed_tells_every_change
             watchers_are_told
-            journals_have_no_gaps
-            journals_are_listed_by_prefix
-            a_dropped_journal_starts_anew
             everything_survives_reopening
             the_feed_goes_on_after_reopening
             concurrent_writers_lose_nothing
-            concurrent_appends_leave_no_gap
         }
     };
 }
@@ -160,21 +156,6 @@ pub async fn delete_checks_what_it_expects(open: impl AsyncFn(&str) -> Arc<dyn S
     assert!(store.get("thing", "a").await.unwrap().is_some());
     store.commit(vec![delete("a", Expected::Exactly(1))]).await.unwrap();
     assert_eq!(store.get("thing", "a").await.unwrap(), None);
-}
-
-/// An append is made only when the journal is as long as expected; it returns the last sequence.
-pub async fn append_checks_what_it_expects(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
-    let store = open("append").await;
-    check_conflict(&*store, append("j", Expected::Exactly(1), &[0])).await;
-    assert_eq!(store.commit(vec![append("j", Expected::Absent, &[1, 2])]).await.unwrap().positions, [2]);
-    check_conflict(&*store, append("j", Expected::Absent, &[0])).await;
-    check_conflict(&*store, append("j", Expected::Exactly(1), &[0])).await;
-    let commit = store.commit(vec![append("j", Expected::Exactly(2), &[3])]).await.unwrap();
-    assert_eq!((commit.positions, commit.change), (vec![3], 0), "journals are not in the feed");
-    assert_eq!(store.commit(vec![append("j", Expected::Any, &[])]).await.unwrap().positions, [3]);
-    let records = store.read_journal("j", 0, 10).await.unwrap();
-    assert_eq!(records.into_iter().map(|r| r.body).collect::<Vec<_>>(), [json!(1), json!(2), json!(3)]);
-    assert_eq!(store.commit(vec![append("empty", Expected::Exactly(0), &[])]).await.unwrap().positions, [0]);
 }
 
 /// One failing op takes the whole commit with it, whatever came before and after it.
@@ -482,57 +463,6 @@ pub async fn watchers_are_told(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
     assert_eq!(*store.watch().borrow(), change, "journals are not in the feed");
 }
 
-/// Sequences start at 1 and have no gaps; reading goes on after any of them.
-pub async fn journals_have_no_gaps(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
-    let store = open("journals").await;
-    for n in 0..10 {
-        store
-            .commit(vec![append("j", Expected::Exactly(n * 3), &[1, 2, 3]), append("k", Expected::Any, &[9])])
-            .await
-            .unwrap();
-    }
-    let sequences =
-        |records: Vec<crate::JournalRecord>| records.into_iter().map(|r| r.sequence).collect::<Vec<_>>();
-    assert_eq!(sequences(store.read_journal("j", 0, 100).await.unwrap()), (1..=30).collect::<Vec<_>>());
-    assert_eq!(sequences(store.read_journal("j", 4, 3).await.unwrap()), [5, 6, 7]);
-    assert_eq!(store.read_journal("j", 30, 3).await.unwrap(), []);
-    assert_eq!(store.read_journal("j", u64::MAX, 3).await.unwrap(), []);
-    assert_eq!(store.read_journal("nobody wrote this", 0, 3).await.unwrap(), []);
-}
-
-/// Names with a prefix, sorted, page by page; `_` and `%` are letters like any other.
-pub async fn journals_are_listed_by_prefix(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
-    let store = open("names").await;
-    for name in ["run/b", "run/a", "audit", "run0", "run/ü", "run", "r_n/a", "run/%"] {
-        store.commit(vec![append(name, Expected::Absent, &[1])]).await.unwrap();
-    }
-    let cases: [(&str, &str, usize, &[&str]); 7] = [
-        ("run/", "", 10, &["run/%", "run/a", "run/b", "run/ü"]),
-        ("run/", "", 2, &["run/%", "run/a"]),
-        ("run/", "run/a", 10, &["run/b", "run/ü"]),
-        ("r_n", "", 10, &["r_n/a"]),
-        ("", "r_n/a", 2, &["run", "run/%"]),
-        ("z", "", 10, &[]),
-        ("audit", "z", 10, &[]),
-    ];
-    for (prefix, after, limit, expect) in cases {
-        assert_eq!(store.journals(prefix, after, limit).await.unwrap(), expect, "{prefix:?} after {after:?}");
-    }
-}
-
-/// A dropped journal is gone whole, and starts again at 1.
-pub async fn a_dropped_journal_starts_anew(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
-    let store = open("drop").await;
-    store.commit(vec![append("j", Expected::Any, &[1, 2]), append("jj", Expected::Any, &[1])]).await.unwrap();
-    store.drop_journal("j").await.unwrap();
-    store.drop_journal("nobody wrote this").await.unwrap();
-    assert_eq!(store.read_journal("j", 0, 10).await.unwrap(), []);
-    assert_eq!(store.journals("", "", 10).await.unwrap(), ["jj"]);
-    assert_eq!(store.commit(vec![append("j", Expected::Absent, &[7])]).await.unwrap().positions, [1]);
-    assert_eq!(store.read_journal("j", 0, 10).await.unwrap()[0].body, json!(7));
-    assert_eq!(store.read_journal("jj", 0, 10).await.unwrap().len(), 1);
-}
-
 /// Documents, revisions, index fields, cursors and journals are the same after closing and opening.
 pub async fn everything_survives_reopening(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
     let store = open("reopen").await;
@@ -599,26 +529,4 @@ async fn add_one_often(store: Arc<dyn Store>, times: u64) {
             Err(error) => panic!("{error:?}"),
         }
     }
-}
-
-/// Many writers of one journal: each gets its own positions, and none is left out.
-pub async fn concurrent_appends_leave_no_gap(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
-    let store = open("appends").await;
-    let writers: Vec<_> = (0..20_i64)
-        .map(|n| {
-            let store = Arc::clone(&store);
-            tokio::spawn(async move {
-                let commit = store.commit(vec![append("j", Expected::Any, &[n, n])]).await.unwrap();
-                (n, commit.positions[0])
-            })
-        })
-        .collect();
-    let mut last = BTreeSet::new();
-    for writer in writers {
-        let (n, position) = writer.await.expect("a writer");
-        let records = store.read_journal("j", position - 2, 2).await.unwrap();
-        assert!(records.iter().all(|r| r.body == json!(n)), "its records are together and where it was told");
-        last.insert(position);
-    }
-    assert_eq!(last, (1..=20).map(|n| n * 2).collect());
 }

@@ -1,4 +1,4 @@
-//! What a commit does to the tables, inside the writer's transaction.
+//! What a commit does to the tables, inside the writer's transaction. Journals are in `journals`.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, Value as Sql, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
-use super::{Changes, failed, signed, unsigned};
+use super::{Changes, failed, journals, signed, unsigned};
 
 /// Most index fields of one document.
 const MAX_FIELDS: usize = 8;
@@ -31,6 +31,15 @@ pub(super) enum Encoded {
         expected: Expected,
         records: Vec<String>,
     },
+    Trim {
+        journal: String,
+        expected: Expected,
+        before: u64,
+    },
+    Drop {
+        journal: String,
+        expected: Expected,
+    },
 }
 
 /// Checks what can be checked without the database, and turns bodies into text.
@@ -51,6 +60,11 @@ fn encode_op(op: Op) -> Result<Encoded> {
             let records = records.iter().map(text).collect::<Result<_>>()?;
             Encoded::Append { journal, expected, records }
         }
+        Op::Trim { journal, expected, before } => {
+            check_name("journal name", &journal)?;
+            Encoded::Trim { journal, expected, before }
+        }
+        Op::Drop { journal, expected } => Encoded::Drop { journal, expected },
     })
 }
 
@@ -87,7 +101,13 @@ pub(super) fn commit(changes: &mut Changes<'_>, ops: &[Encoded]) -> Result<Commi
                 put(changes, kind, id, *expected, body, index)?
             }
             Encoded::Delete { kind, id, expected } => delete(changes, kind, id, *expected)?,
-            Encoded::Append { journal, expected, records } => append(changes, journal, *expected, records)?,
+            Encoded::Append { journal, expected, records } => {
+                journals::append(changes, journal, *expected, records)?
+            }
+            Encoded::Trim { journal, expected, before } => {
+                journals::trim(changes, journal, *expected, *before)?
+            }
+            Encoded::Drop { journal, expected } => journals::drop_whole(changes, journal, *expected)?,
         });
     }
     let change = if changes.newest == before { 0 } else { changes.newest };
@@ -100,17 +120,6 @@ pub(super) fn newest_change(connection: &Connection) -> rusqlite::Result<u64> {
     let newest: Option<i64> =
         connection.query_row("SELECT max(sequence) FROM change", [], |row| row.get(0))?;
     Ok(unsigned(newest.unwrap_or_default()))
-}
-
-/// Removes a journal and its records.
-pub(super) fn drop_journal(changes: &mut Changes<'_>, journal: &str) -> Result<()> {
-    let failed = failed("drop a journal");
-    let c = changes.connection;
-    if let Some((key, _)) = journal_length(c, journal).map_err(&failed)? {
-        execute(c, "DELETE FROM journal_record WHERE journal = ?1", params![key]).map_err(&failed)?;
-        execute(c, "DELETE FROM journal WHERE key = ?1", params![key]).map_err(&failed)?;
-    }
-    Ok(())
 }
 
 fn put(
@@ -162,37 +171,8 @@ fn delete(changes: &mut Changes<'_>, kind: &str, id: &str, expected: Expected) -
     Ok(0)
 }
 
-fn append(changes: &mut Changes<'_>, journal: &str, expected: Expected, records: &[String]) -> Result<u64> {
-    let failed = failed("append to a journal");
-    let c = changes.connection;
-    let found = journal_length(c, journal).map_err(&failed)?;
-    let old = found.map_or(0, |(_, length)| length);
-    check_expected(expected, old, || format!("journal {journal}"))?;
-    if records.is_empty() {
-        return Ok(old);
-    }
-    let new = old + records.len() as u64;
-    let key = match found {
-        Some((key, _)) => {
-            execute(c, "UPDATE journal SET length = ?2 WHERE key = ?1", params![key, signed(new)])
-                .map_err(&failed)?;
-            key
-        }
-        None => {
-            execute(c, "INSERT INTO journal (name, length) VALUES (?1, ?2)", params![journal, signed(new)])
-                .map_err(&failed)?;
-            c.last_insert_rowid()
-        }
-    };
-    for (sequence, body) in (old + 1..).zip(records) {
-        let sql = "INSERT INTO journal_record (journal, sequence, body) VALUES (?1, ?2, ?3)";
-        execute(c, sql, params![key, signed(sequence), body]).map_err(&failed)?;
-    }
-    Ok(new)
-}
-
-/// `found` is 0 for what is not there: no document and no journal has that revision or length.
-fn check_expected(expected: Expected, found: u64, what: impl FnOnce() -> String) -> Result<()> {
+/// Whether what a writer expects is there. `found` is 0 for what is not there: no document and no journal has that revision or length.
+pub(super) fn check_expected(expected: Expected, found: u64, what: impl FnOnce() -> String) -> Result<()> {
     let (met, expected) = match expected {
         Expected::Any => return Ok(()),
         Expected::Absent => (found == 0, "nothing".to_owned()),
@@ -208,12 +188,6 @@ fn check_expected(expected: Expected, found: u64, what: impl FnOnce() -> String)
 fn revision(c: &Connection, kind: &str, id: &str) -> rusqlite::Result<Option<(i64, u64)>> {
     c.prepare_cached("SELECT key, revision FROM document WHERE kind = ?1 AND id = ?2")?
         .query_row(params![kind, id], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))
-        .optional()
-}
-
-fn journal_length(c: &Connection, name: &str) -> rusqlite::Result<Option<(i64, u64)>> {
-    c.prepare_cached("SELECT key, length FROM journal WHERE name = ?1")?
-        .query_row([name], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))
         .optional()
 }
 
@@ -260,7 +234,7 @@ fn note_change(
     Ok(())
 }
 
-fn execute(c: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<()> {
+pub(super) fn execute(c: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<()> {
     c.prepare_cached(sql)?.execute(params).map(drop)
 }
 

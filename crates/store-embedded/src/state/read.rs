@@ -1,9 +1,10 @@
-//! Reading: a few connections on blocking threads, and the plain lookups. Lists of documents are in `query`.
+//! Reading: a few connections on blocking threads, and the plain lookups. Lists of documents are in
+//! `query`, journals in `journals`.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ports::{Document, DocumentChange, Error, JournalRecord, Result, Retry};
+use ports::{Document, DocumentChange, Error, Result, Retry};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -90,44 +91,6 @@ pub(super) fn changes(c: &Connection, after: u64, limit: usize) -> Result<Vec<Do
         })
     });
     rows.and_then(Iterator::collect).map_err(&failed)
-}
-
-/// Records of a journal after a position.
-pub(super) fn journal(c: &Connection, name: &str, after: u64, limit: usize) -> Result<Vec<JournalRecord>> {
-    let failed = failed("read a journal");
-    let sql = "SELECT sequence, body FROM journal_record
-               WHERE journal = (SELECT key FROM journal WHERE name = ?1) AND sequence > ?2
-               ORDER BY sequence LIMIT ?3";
-    let mut select = c.prepare_cached(sql).map_err(&failed)?;
-    let mut rows = select.query(params![name, signed(after), signed(limit as u64)]).map_err(&failed)?;
-    let mut records = Vec::new();
-    while let Some(row) = rows.next().map_err(&failed)? {
-        let sequence = unsigned(row.get(0).map_err(&failed)?);
-        let body: String = row.get(1).map_err(&failed)?;
-        let body = parse(&body, || format!("record {sequence} of journal {name}"))?;
-        records.push(JournalRecord { sequence, body });
-    }
-    Ok(records)
-}
-
-/// Names of journals with a prefix, after a name.
-pub(super) fn journals(c: &Connection, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>> {
-    let failed = failed("list journals");
-    // Names with a prefix are neighbours, so reading stops at the first without it.
-    let sql = "SELECT name FROM journal WHERE name >= max(?1, ?2) AND name <> ?2 ORDER BY name";
-    let mut select = c.prepare_cached(sql).map_err(&failed)?;
-    let mut rows = select.query(params![prefix, after]).map_err(&failed)?;
-    let mut names = Vec::new();
-    while names.len() < limit
-        && let Some(row) = rows.next().map_err(&failed)?
-    {
-        let name: String = row.get(0).map_err(&failed)?;
-        if !name.starts_with(prefix) {
-            break;
-        }
-        names.push(name);
-    }
-    Ok(names)
 }
 
 /// Reads a stored body back.

@@ -12,7 +12,7 @@ const APPLICATION_ID: i64 = 0x486f_5374;
 
 /// Each step brings the schema one version further; the version is the number of steps taken. A step that
 /// was released never changes.
-const STEPS: &[&str] = &[INITIAL];
+const STEPS: &[&str] = &[INITIAL, TRIMS];
 
 /// `document_field` has one row for each declared index field of a document. By its key it answers "which
 /// value does this document have", by its index "which documents come next in this order".
@@ -66,6 +66,13 @@ CREATE TABLE lease (
     fence INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Journals can be trimmed. Their length is no longer written with each append: it is the sequence of their
+/// newest record, or what was trimmed when none is left.
+const TRIMS: &str = "
+ALTER TABLE journal RENAME COLUMN length TO trimmed;
+UPDATE journal SET trimmed = 0;
 ";
 
 /// Opens the database for the one writer, creates it when missing and brings its schema up to date.
@@ -134,7 +141,12 @@ fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use model::Timestamp;
+    use ports::{Direction, Expected, Leases, Op, Query, Store};
+    use serde_json::json;
+
     use super::*;
+    use crate::StateStore;
 
     #[test]
     fn a_newer_schema_is_refused_and_left_as_it_was() {
@@ -149,6 +161,70 @@ mod tests {
         assert!(message.contains("state.db has schema version 99"), "{message}");
         assert!(message.contains("restore a backup"), "{message}");
         assert_eq!(version(&Connection::open(&file).unwrap()).unwrap(), 99);
+    }
+
+    /// A data folder as the first version left it: written by its schema and its statements.
+    fn write_first_version(file: &Path) {
+        let connection = Connection::open(file).unwrap();
+        connection.execute_batch("PRAGMA journal_mode = WAL;").unwrap();
+        connection.execute_batch(INITIAL).unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO journal (name, length) VALUES ('run/a', 2), ('run/b', 300);
+                 INSERT INTO journal_record (journal, sequence, body) VALUES (1, 1, '10'), (2, 1, '1'), (1, 2, '20');
+                 INSERT INTO journal_record (journal, sequence, body)
+                     WITH RECURSIVE n (x) AS (SELECT 2 UNION ALL SELECT x + 1 FROM n WHERE x < 300)
+                     SELECT 2, x, x FROM n;
+                 INSERT INTO document (kind, id, revision, body) VALUES ('thing', 'a', 7, '{\"n\":1}');
+                 INSERT INTO document_field VALUES (1, 'n', 'thing', 1, 'a');
+                 INSERT INTO change VALUES (41, 'thing', 'gone', NULL), (42, 'thing', 'a', 7);
+                 INSERT INTO lease VALUES ('engine', 'me', 3, 9);",
+            )
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_folder_of_the_first_version_is_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        write_first_version(&folder.path().join("state.db"));
+        for _ in 0..2 {
+            let state = StateStore::open(folder.path()).unwrap();
+            let found = state.get("thing", "a").await.unwrap().expect("there");
+            assert_eq!((found.revision, found.body), (7, json!({ "n": 1 })));
+            let by_field = Query::of("thing").order("n", Direction::Ascending);
+            assert_eq!(state.list(&by_field).await.unwrap().items.len(), 1);
+            assert_eq!(*state.watch().borrow(), 42);
+            assert_eq!(state.changes(0, 10).await.unwrap().len(), 2);
+            let lengths = [("run/a", 2), ("run/b", 300)];
+            for (journal, length) in lengths {
+                let found = state.journal_length(journal).await.unwrap();
+                assert_eq!((found.length, found.trimmed), (length, 0));
+            }
+            let records = state.read_journal("run/b", 0, 1000).await.unwrap();
+            assert!((1..=300).eq(records.iter().map(|r| r.sequence)));
+            assert!(records.iter().all(|r| r.body == json!(r.sequence)));
+            assert_eq!(state.read_journal("run/a", 1, 10).await.unwrap()[0].body, json!(20));
+        }
+        let state = StateStore::open(folder.path()).unwrap();
+        let append = Op::Append {
+            journal: "run/a".to_owned(),
+            expected: Expected::Exactly(2),
+            records: vec![json!(30)],
+        };
+        let put = Op::Put {
+            kind: "thing",
+            id: "a".to_owned(),
+            expected: Expected::Exactly(7),
+            body: json!(0),
+            index: Vec::new(),
+        };
+        let commit = state.commit(vec![append, put]).await.unwrap();
+        assert_eq!((commit.positions, commit.change), (vec![3, 8], 43));
+        let lease =
+            state.acquire("engine", "other", 1, Timestamp::from_unix_ms(9)).await.unwrap().expect("expired");
+        assert_eq!(lease.fence, 4);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::failed;
+use super::journals::Heads;
 
 /// Most writes in one transaction: enough to share the fsync, few enough to answer soon.
 const GROUP: usize = 256;
@@ -28,6 +29,8 @@ pub(crate) struct Changes<'c> {
     pub(crate) connection: &'c Connection,
     /// Position of the newest change of the feed; a write that adds one moves it.
     pub(crate) newest: u64,
+    /// What is remembered of journals.
+    pub(super) heads: &'c mut Heads,
 }
 
 /// A write with the types of its result erased, so that one queue holds all.
@@ -140,6 +143,7 @@ fn write_until_closed(
     mut jobs: mpsc::Receiver<Box<dyn Job>>,
     tell: &watch::Sender<u64>,
 ) {
+    let mut heads = Heads::default();
     let log = connection.path().map(|file| format!("{file}-wal"));
     while let Some(first) = jobs.blocking_recv() {
         let mut group = vec![first];
@@ -148,7 +152,7 @@ fn write_until_closed(
         {
             group.push(job);
         }
-        match write_group(connection, newest, &mut group) {
+        match write_group(connection, newest, &mut heads, &mut group) {
             Ok(now) => {
                 if now != newest {
                     newest = now;
@@ -184,22 +188,32 @@ fn empty_log(connection: &Connection) {
 fn write_group(
     connection: &Connection,
     newest: u64,
+    heads: &mut Heads,
     group: &mut [Box<dyn Job>],
 ) -> Result<u64, GroupFailure> {
-    let written = run_group(connection, newest, group)
+    let written = run_group(connection, newest, heads, group)
         .and_then(|newest| execute(connection, "COMMIT").map(|()| newest));
-    if written.is_err() && !connection.is_autocommit() {
-        // When even this fails, the next BEGIN fails too and says so.
-        let _ = execute(connection, "ROLLBACK");
+    if written.is_err() {
+        heads.forget();
+        if !connection.is_autocommit() {
+            // When even this fails, the next BEGIN fails too and says so.
+            let _ = execute(connection, "ROLLBACK");
+        }
     }
     written
 }
 
-fn run_group(connection: &Connection, newest: u64, group: &mut [Box<dyn Job>]) -> Result<u64, GroupFailure> {
+fn run_group(
+    connection: &Connection,
+    newest: u64,
+    heads: &mut Heads,
+    group: &mut [Box<dyn Job>],
+) -> Result<u64, GroupFailure> {
     execute(connection, "BEGIN IMMEDIATE")?;
-    let mut changes = Changes { connection, newest };
+    let mut changes = Changes { connection, newest, heads };
     for job in group {
         let before = changes.newest;
+        changes.heads.begin();
         execute(connection, "SAVEPOINT one")?;
         if !job.run(&mut changes) {
             if connection.is_autocommit() {
@@ -207,6 +221,7 @@ fn run_group(connection: &Connection, newest: u64, group: &mut [Box<dyn Job>]) -
             }
             execute(connection, "ROLLBACK TO one")?;
             changes.newest = before;
+            changes.heads.roll_back();
         }
         execute(connection, "RELEASE one")?;
     }

@@ -14,6 +14,58 @@ mod store {
     }
 
     ports::store_contract!(open());
+    ports::journals_contract!(open());
+}
+
+mod blobs {
+    use std::path::{Path, PathBuf};
+    use std::sync::Arc;
+
+    use ports::contract::blobs::a_damaged_blob_is_never_returned;
+    use ports::{BlobId, Blobs};
+    use store_embedded::{BlobFolder, BlobOptions};
+
+    fn open_in(folder: &Path) -> impl AsyncFn(&str) -> Arc<dyn Blobs> {
+        async move |place: &str| {
+            let options = BlobOptions { max_bytes: 6 << 20 };
+            Arc::new(BlobFolder::open(&folder.join(place), options).unwrap()) as Arc<dyn Blobs>
+        }
+    }
+
+    fn open() -> impl AsyncFn(&str) -> Arc<dyn Blobs> {
+        let folder = tempfile::tempdir().unwrap();
+        async move |place: &str| open_in(folder.path())(place).await
+    }
+
+    ports::blobs_contract!(open());
+
+    fn file(folder: &Path, place: &str, id: &BlobId) -> PathBuf {
+        let name = id.to_string();
+        folder.join(place).join("blobs").join(&name[..2]).join(&name[2..])
+    }
+
+    #[tokio::test]
+    async fn a_torn_blob() {
+        let folder = tempfile::tempdir().unwrap();
+        a_damaged_blob_is_never_returned(open_in(folder.path()), async |place, id| {
+            let file = file(folder.path(), place, id);
+            let whole = std::fs::read(&file).unwrap();
+            std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_blob_with_one_wrong_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        a_damaged_blob_is_never_returned(open_in(folder.path()), async |place, id| {
+            let file = file(folder.path(), place, id);
+            let mut bytes = std::fs::read(&file).unwrap();
+            bytes[7] ^= 0x10;
+            std::fs::write(&file, bytes).unwrap();
+        })
+        .await;
+    }
 }
 
 mod leases {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ports::{Direction, DocumentChange, Error, Expected, Filter, Index, Op, Query, Store};
+use ports::{
+    Direction, DocumentChange, Error, Expected, Filter, Index, JournalPart, JournalPosition, JournalRecord,
+    Op, Query, Store,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use store_embedded::StateStore;
@@ -12,7 +15,6 @@ const FIELDS: [&str; 3] = ["a", "b", "c"];
 #[derive(Clone, Debug)]
 enum Step {
     Commit(Vec<Op>),
-    DropJournal(String),
     Reopen,
 }
 
@@ -46,13 +48,14 @@ fn op() -> impl Strategy<Value = Op> {
         2 => ("[jk]", expected(), proptest::collection::vec(0..9_i64, 0..3)).prop_map(|(journal, expected, records)| {
             Op::Append { journal, expected, records: records.into_iter().map(Value::from).collect() }
         }),
+        1 => ("[jk]", expected(), 0..6_u64).prop_map(|(journal, expected, before)| Op::Trim { journal, expected, before }),
+        1 => ("[jk]", expected()).prop_map(|(journal, expected)| Op::Drop { journal, expected }),
     ]
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => proptest::collection::vec(op(), 1..4).prop_map(Step::Commit),
-        1 => "[jk]".prop_map(Step::DropJournal),
         1 => Just(Step::Reopen),
     ]
 }
@@ -60,7 +63,8 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Model {
     documents: BTreeMap<String, (u64, Value, BTreeMap<&'static str, Index>)>,
-    journals: BTreeMap<String, Vec<Value>>,
+    /// All records ever appended, and how many were trimmed.
+    journals: BTreeMap<String, (Vec<Value>, usize)>,
     /// The newest change of each document: position, revision.
     feed: BTreeMap<String, (u64, Option<u64>)>,
     newest: u64,
@@ -100,15 +104,32 @@ impl Model {
                 })
             }
             Op::Append { journal, expected, records } => {
-                let old = self.journals.get(journal).map_or(0, Vec::len) as u64;
+                let old = self.length(journal);
                 met(expected, old).then(|| {
                     if !records.is_empty() {
-                        self.journals.entry(journal.clone()).or_default().extend(records.iter().cloned());
+                        self.journals.entry(journal.clone()).or_default().0.extend(records.iter().cloned());
                     }
                     old + records.len() as u64
                 })
             }
+            Op::Trim { journal, expected, before } => {
+                let length = self.length(journal);
+                met(expected, length).then(|| {
+                    if let Some((records, trimmed)) = self.journals.get_mut(journal) {
+                        *trimmed = (*trimmed).max(records.len().min(before.saturating_sub(1) as usize));
+                    }
+                    length
+                })
+            }
+            Op::Drop { journal, expected } => met(expected, self.length(journal)).then(|| {
+                self.journals.remove(journal);
+                0
+            }),
         }
+    }
+
+    fn length(&self, journal: &str) -> u64 {
+        self.journals.get(journal).map_or(0, |(records, _)| records.len()) as u64
     }
 
     fn change(&mut self, id: &str, revision: Option<u64>) {
@@ -143,14 +164,18 @@ async fn check_same(store: &StateStore, model: &Model, queries: &[Query]) {
         let found = store.get("thing", id).await.unwrap().expect("in the model");
         assert_eq!((found.revision, &found.body), (*revision, body));
     }
-    for (name, records) in &model.journals {
+    let mut parts = Vec::new();
+    for (name, (records, trimmed)) in &model.journals {
         let found = store.read_journal(name, 0, usize::MAX).await.unwrap();
-        let expect = (1..).zip(records.iter().cloned());
-        assert_eq!(
-            found.into_iter().map(|r| (r.sequence, r.body)).collect::<Vec<_>>(),
-            expect.collect::<Vec<_>>()
-        );
+        let expect = (1..).zip(records.iter().cloned()).skip(*trimmed);
+        let expect: Vec<_> = expect.map(|(sequence, body)| JournalRecord { sequence, body }).collect();
+        assert_eq!(found, expect);
+        let length = store.journal_length(name).await.unwrap();
+        assert_eq!((length.length, length.trimmed), (records.len() as u64, *trimmed as u64));
+        parts.extend((!found.is_empty()).then(|| JournalPart { journal: name.clone(), records: found }));
     }
+    let start = JournalPosition::default();
+    assert_eq!(store.journals_after("", &start, usize::MAX, usize::MAX).await.unwrap().parts, parts);
     let names: Vec<_> = model.journals.keys().cloned().collect();
     assert_eq!(store.journals("", "", 10).await.unwrap(), names);
     let mut feed: Vec<_> = model
@@ -221,10 +246,6 @@ async fn check(steps: Vec<Step>, queries: Vec<Query>) {
                 (Err(Error::Conflict { .. }), None) => {}
                 (found, expect) => panic!("{ops:?} gave {found:?} instead of {expect:?}"),
             },
-            Step::DropJournal(name) => {
-                store.drop_journal(&name).await.unwrap();
-                model.journals.remove(&name);
-            }
             Step::Reopen => {
                 drop(store);
                 store = StateStore::open(folder.path()).unwrap();
