@@ -4,6 +4,7 @@
 mod anomaly;
 mod faults;
 mod start;
+mod workflow;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,8 @@ pub(crate) enum Name {
     Loop,
     /// One decision, and a back-test over 100,000.
     Decide,
+    /// Durable steps of the workflow engine; with `--peers` those of other engines too.
+    Workflow,
     /// The streaming detector on labelled series.
     Anomaly,
     /// Every fault of the demo, from injection to recovery, on real processes.
@@ -32,6 +35,7 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     pub(crate) runs: Option<usize>,
     pub(crate) faults: Vec<String>,
+    pub(crate) peers: bool,
 }
 
 /// Measures.
@@ -43,6 +47,7 @@ pub(crate) fn run(name: Name, options: &Options) -> Result<(), String> {
         }
         Name::Start => start::run(options.runs.unwrap_or(20), options.json),
         Name::Faults => faults::run(options.runs.unwrap_or(5), &options.faults, options.json),
+        Name::Workflow => workflow::run(options.runs, options.peers, options.json),
         Name::Loop => example("loop", options),
         Name::Decide => example("decide", options),
     }

@@ -71,12 +71,15 @@ enum Command {
         /// Print one JSON object as the last line of standard output.
         #[arg(long)]
         json: bool,
-        /// How often to run it (`start`: 20, `faults`: 5).
+        /// How often to run it (`start`, `workflow`: 20, `faults`: 5).
         #[arg(long)]
         runs: Option<usize>,
         /// `faults`: only this one; may be given several times.
         #[arg(long)]
         fault: Vec<String>,
+        /// `workflow`: also measure other engines; installs them into the cache folder first.
+        #[arg(long)]
+        peers: bool,
     },
     /// Start a new part from a template that compiles.
     New {
@@ -95,8 +98,8 @@ fn main() -> ExitCode {
         Command::Test { quick, only } => test::run(quick, only),
         Command::Check => check::run(),
         Command::Generate { check } => generate::run(check),
-        Command::Bench { name, data, json, runs, fault } => {
-            bench::run(name, &bench::Options { data, json, runs, faults: fault })
+        Command::Bench { name, data, json, runs, fault, peers } => {
+            bench::run(name, &bench::Options { data, json, runs, faults: fault, peers })
         }
         Command::New { kind, name } => new::run(kind, &name),
     };

@@ -26,6 +26,18 @@ pub(crate) fn target() -> PathBuf {
     }
 }
 
+/// The folder for what is fetched once and may be thrown away: `homeostat` in the user's cache folder, by the XDG Base
+/// Directory Specification.
+///
+/// # Errors
+/// The user has no home.
+pub(crate) fn cache() -> Result<PathBuf, String> {
+    let given = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    let caches = given.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let caches = caches.ok_or("there is no folder for caches: set HOME or XDG_CACHE_HOME")?;
+    Ok(caches.join("homeostat"))
+}
+
 /// The binary of a profile folder: `debug` or `release`.
 pub(crate) fn binary(profile: &str) -> PathBuf {
     target().join(profile).join("homeostat")
