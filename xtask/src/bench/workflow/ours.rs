@@ -101,7 +101,7 @@ pub(super) mod tests {
         for (text, part) in [
             ("", "printed no JSON object"),
             (&PRINTED.replace("\"fsyncs\":41,", ""), "missing field `fsyncs`"),
-            (&PRINTED.replace("\"fsyncs\":41", "\"fsyncs\":null"), "fsyncs"),
+            (&PRINTED.replace("\"fsyncs\":41", "\"fsyncs\":null"), "expected u64"),
             (&PRINTED.replace("12.5", "0.0"), "40 steps took 0 ms"),
             (&PRINTED.replace('}', ""), "cannot be used"),
         ] {
