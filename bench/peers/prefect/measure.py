@@ -37,6 +37,9 @@ def environment(folder: str, port: int) -> dict[str, str]:
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
         "PREFECT_SERVER_UI_ENABLED": "false",
+        # Its ten seconds are too short for a busy machine; a run that succeeds is no quicker or slower by it.
+        "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
+        "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "60",
         # Nothing is told to its makers.
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
@@ -72,7 +75,7 @@ def main() -> None:
         try:
             wait_until_ready(server, port)
             command = [sys.executable, str(HERE / "workflow.py"), runs]
-            done = subprocess.run(command, env=env, cwd=folder, stdout=subprocess.PIPE, text=True, timeout=240, check=True)
+            done = subprocess.run(command, env=env, cwd=folder, stdout=subprocess.PIPE, text=True, timeout=300, check=True)
         except BaseException:
             sys.stderr.write(said.read_text(errors="replace")[-4_000:])
             raise

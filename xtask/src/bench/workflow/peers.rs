@@ -104,11 +104,14 @@ fn folders() -> Result<Vec<PathBuf>, String> {
 }
 
 fn one(folder: &Path, cache: &Path, name: &str, runs: usize) -> Result<Vec<Peer>, String> {
-    run::bounded(Command::new("sh").arg(folder.join("install.sh")).arg(cache), INSTALL_WITHIN)?;
+    let script = |file: &str| {
+        let mut command = Command::new("sh");
+        command.arg(folder.join(file)).arg(cache);
+        command
+    };
+    run::bounded(&mut script("install.sh"), INSTALL_WITHIN)?;
     say::note(format!("{name}: measuring …"));
-    let mut measure = Command::new("sh");
-    measure.arg(folder.join("measure.sh")).arg(cache).arg(runs.to_string());
-    read(name, &run::bounded(&mut measure, MEASURE_WITHIN)?)
+    read(name, &run::bounded(script("measure.sh").arg(runs.to_string()), MEASURE_WITHIN)?)
 }
 
 /// Reads what `measure.sh` printed.
@@ -144,6 +147,7 @@ pub(super) mod tests {
             version: Some("1.2.3".to_owned()),
             forty_steps_ms: ms,
             durability: Some("each step synced".to_owned()),
+            reason: None,
             ..Peer::absent(name, String::new())
         }
     }
