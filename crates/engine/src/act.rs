@@ -260,8 +260,14 @@ impl Situation {
                         self.take_answer(id, &key, CallAnswer::Failed { message, retryable: false }, effects);
                     }
                 }
+                Effect::Listen { id: listening, .. } => {
+                    let error = WorkflowError::configuration("no events are delivered to runbooks");
+                    let failed = Event::ListenFailed { id: listening, error, at: self.now };
+                    self.feed(id, failed, effects);
+                }
                 // The record of the run tells of these; there is nothing to carry out.
                 Effect::Lifecycle { .. }
+                | Effect::Unlisten { .. }
                 | Effect::Finished { .. }
                 | Effect::Failed { .. }
                 | Effect::Cancelled { .. } => {}

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::duration::DurationSpec;
 use crate::expression::{Expression, Template};
+use crate::filter::Read;
 use crate::schema::Schema;
 
 /// A workflow, ready to run.
@@ -75,6 +76,13 @@ pub(crate) struct Transform {
     pub(crate) template: Option<Template>,
 }
 
+impl Transform {
+    /// Whether there is anything to do.
+    pub(crate) fn is_some(&self) -> bool {
+        self.schema.is_some() || self.template.is_some()
+    }
+}
+
 /// Where to go after a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,7 +97,7 @@ pub(crate) enum Flow {
 /// What a task does.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
-    Call { function: String, with: Template },
+    Call(Box<Call>),
     Do { tasks: Vec<TaskIndex> },
     Set { value: Template },
     Switch { cases: Vec<Case> },
@@ -97,14 +105,24 @@ pub(crate) enum Kind {
     Fork { branches: Vec<TaskIndex>, compete: bool },
     For { each: String, at: String, items: Expression, condition: Option<Expression>, body: Vec<TaskIndex> },
     Wait { duration: DurationSpec },
+    Listen(Box<Listen>),
     Raise { error: Template },
 }
 
 impl Kind {
+    /// The function it calls or subscribes to.
+    pub(crate) fn function(&self) -> Option<&str> {
+        match self {
+            Self::Call(call) => Some(&call.function),
+            Self::Listen(listen) if listen.subscription.is_some() => Some("asyncapi"),
+            _ => None,
+        }
+    }
+
     /// The task type as the specification names it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Call { .. } => "call",
+            Self::Call(call) => call.task,
             Self::Do { .. } => "do",
             Self::Set { .. } => "set",
             Self::Switch { .. } => "switch",
@@ -112,9 +130,121 @@ impl Kind {
             Self::Fork { .. } => "fork",
             Self::For { .. } => "for",
             Self::Wait { .. } => "wait",
+            Self::Listen(listen) if listen.subscription.is_some() => "call",
+            Self::Listen(_) => "listen",
             Self::Raise { .. } => "raise",
         }
     }
+}
+
+/// Something that a driver carries out.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// The type of task: `call`, `emit` or `run`.
+    pub(crate) task: &'static str,
+    pub(crate) function: String,
+    pub(crate) with: Template,
+    pub(crate) answer: Answer,
+}
+
+/// What a call gives as its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// What the driver answers.
+    Output,
+    /// The input of the task: it does not wait for what it started.
+    Input,
+    /// Nothing.
+    Nothing,
+}
+
+/// What a `listen`, or a subscription of `call: asyncapi`, waits for.
+#[derive(Clone, Debug)]
+pub(crate) struct Listen {
+    /// Events to consume; none means every event.
+    pub(crate) filters: Vec<FilterSpec>,
+    /// Events that end it.
+    pub(crate) until: Vec<FilterSpec>,
+    pub(crate) stop: Stop,
+    pub(crate) read: Read,
+    pub(crate) each: Option<Each>,
+    pub(crate) subscription: Option<Subscription>,
+}
+
+impl Listen {
+    /// Whether what was consumed so far can be counted on by another version of the task.
+    pub(crate) fn goes_on_as(&self, other: &Self) -> bool {
+        let shape = |l: &Self| {
+            let names = l.each.as_ref().map(|e| (e.item.clone(), e.at.clone()));
+            (l.filters.len(), l.until.len(), std::mem::discriminant(&l.stop), l.subscription.is_some(), names)
+        };
+        shape(self) == shape(other)
+    }
+}
+
+/// When enough was consumed.
+#[derive(Clone, Debug)]
+pub(crate) enum Stop {
+    /// The first event.
+    First,
+    /// One event for each filter.
+    All,
+    /// So many messages.
+    Amount(u64),
+    /// The condition does not hold any more.
+    While(Expression),
+    /// The condition holds.
+    Until(Expression),
+    /// One, or each, of the filters of `until` has its event.
+    Consumed { all: bool },
+    /// Never.
+    Never,
+}
+
+/// Messages of an AsyncAPI operation.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscription {
+    /// The parameters of the call without `subscription`.
+    pub(crate) with: Template,
+    /// How long messages are consumed.
+    pub(crate) window: Option<DurationSpec>,
+}
+
+/// What is done with each event.
+#[derive(Clone, Debug)]
+pub(crate) struct Each {
+    pub(crate) item: String,
+    pub(crate) at: String,
+    pub(crate) body: Vec<TaskIndex>,
+    pub(crate) output: Transform,
+    pub(crate) export: Transform,
+}
+
+/// A filter as it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct FilterSpec {
+    pub(crate) rules: Vec<(Option<String>, MatcherSpec)>,
+    pub(crate) correlate: Vec<CorrelationSpec>,
+}
+
+/// What a value must be like, as it is written.
+#[derive(Clone, Debug)]
+pub(crate) enum MatcherSpec {
+    Holds(Expression),
+    Text(String),
+    /// Text that depends on the task: a URI template.
+    Uri(Template),
+    Equals(Value),
+    Mapping(Vec<(String, MatcherSpec)>),
+    List(Vec<MatcherSpec>),
+}
+
+/// A correlation as it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct CorrelationSpec {
+    pub(crate) name: String,
+    pub(crate) from: Expression,
+    pub(crate) expect: Option<Template>,
 }
 
 /// One case of a switch.
@@ -177,10 +307,8 @@ impl Definition {
     #[must_use]
     pub fn functions(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for task in &self.tasks {
-            if let Kind::Call { function, .. } = &task.kind
-                && !names.contains(&function.as_str())
-            {
+        for function in self.tasks.iter().filter_map(|t| t.kind.function()) {
+            if !names.contains(&function) {
                 names.push(function);
             }
         }
@@ -189,13 +317,7 @@ impl Definition {
 
     /// Every task: its JSON pointer, name, type, and the function it calls.
     pub fn tasks(&self) -> impl Iterator<Item = (&str, &str, &'static str, Option<&str>)> {
-        self.tasks.iter().map(|t| {
-            let function = match &t.kind {
-                Kind::Call { function, .. } => Some(function.as_str()),
-                _ => None,
-            };
-            (t.path.as_str(), t.name.as_str(), t.kind.name(), function)
-        })
+        self.tasks.iter().map(|t| (t.path.as_str(), t.name.as_str(), t.kind.name(), t.kind.function()))
     }
 
     pub(crate) fn task(&self, index: TaskIndex) -> &Task {

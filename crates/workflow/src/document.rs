@@ -3,7 +3,11 @@
 //! A field the standard does not know is refused with a suggestion. A part of the standard that this version
 //! does not run yet is refused by name, so that no document silently does less than it says.
 
+mod auth;
+mod calls;
 mod data;
+mod events;
+mod shape;
 mod tasks;
 
 use std::collections::BTreeMap;
@@ -52,14 +56,13 @@ impl Definition {
             Some(place) => Reusable::read(file, place)?,
             None => Reusable::default(),
         };
-        let mut reader = Reader { file, reusable, tasks: Vec::new(), expressions: 0, scope: Vec::new() };
+        let loose = fields.get("evaluate").map(|p| evaluate(file, p)).transpose()?.unwrap_or(false);
+        let mut reader =
+            Reader { file, reusable, tasks: Vec::new(), expressions: 0, scope: Vec::new(), loose };
         let input = fields.get("input").map(|p| reader.transform(p, "from")).transpose()?.unwrap_or_default();
         let output = fields.get("output").map(|p| reader.transform(p, "as")).transpose()?.unwrap_or_default();
         let timeout = fields.get("timeout").map(|p| reader.timeout(p)).transpose()?;
         let body = fields.require("do")?;
-        if let Some(place) = fields.get("evaluate") {
-            evaluate(file, place)?;
-        }
         if fields.has("schedule") {
             return Err(fields.error("schedule", unsupported("schedule")));
         }
@@ -125,14 +128,19 @@ fn document(file: &str, place: &Located) -> Result<Document, ParseError> {
     Ok(Document { dsl, namespace, name, version, title, summary, tags, metadata })
 }
 
-fn evaluate(file: &str, place: &Located) -> Result<(), ParseError> {
+/// Whether expressions are evaluated in mode `loose`.
+fn evaluate(file: &str, place: &Located) -> Result<bool, ParseError> {
     let mut fields = Fields::open(file, "`evaluate`", place)?;
-    for (key, only) in [("language", "jq"), ("mode", "strict")] {
-        if fields.text(key)?.is_some_and(|given| given != only) {
-            return Err(fields.error(key, format!("this version evaluates {key} `{only}` only")));
-        }
+    if fields.text("language")?.is_some_and(|given| given != "jq") {
+        return Err(fields.error("language", "expressions are written in `jq`; no other language is known"));
     }
-    fields.finish()
+    let loose = match fields.text("mode")? {
+        None | Some("strict") => false,
+        Some("loose") => true,
+        Some(_) => return Err(fields.error("mode", "`mode` must be `strict` or `loose`")),
+    };
+    fields.finish()?;
+    Ok(loose)
 }
 
 /// Parts of `use` that tasks refer to by name.
@@ -141,12 +149,33 @@ struct Reusable<'a> {
     errors: Vec<(&'a str, &'a Located)>,
     retries: Vec<(&'a str, &'a Located)>,
     timeouts: Vec<(&'a str, &'a Located)>,
+    authentications: Vec<(&'a str, &'a Located)>,
+    /// Names of the secrets that may be used.
+    secrets: Vec<&'a str>,
+}
+
+fn secrets<'a>(file: &str, place: &'a Located) -> Result<Vec<&'a str>, ParseError> {
+    let mut names = Vec::new();
+    for item in yaml::list(file, "`secrets`", place)? {
+        let name = yaml::text(file, "the name of a secret", item)?;
+        let fine = (1..=128).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+        if !fine {
+            return Err(at(
+                file,
+                item,
+                "the name of a secret must have 1 to 128 letters, digits, `_`, `.` or `-`",
+            ));
+        }
+        names.push(name);
+    }
+    Ok(names)
 }
 
 impl<'a> Reusable<'a> {
     fn read(file: &'a str, place: &'a Located) -> Result<Self, ParseError> {
         let mut fields = Fields::open(file, "`use`", place)?;
-        for key in ["authentications", "catalogs", "extensions", "functions", "secrets"] {
+        for key in ["catalogs", "extensions", "functions"] {
             if fields.has(key) {
                 return Err(fields.error(key, unsupported(key)));
             }
@@ -160,8 +189,13 @@ impl<'a> Reusable<'a> {
                 }
             }
         };
-        let reusable =
-            Self { errors: named("errors")?, retries: named("retries")?, timeouts: named("timeouts")? };
+        let (errors, retries, timeouts) = (named("errors")?, named("retries")?, named("timeouts")?);
+        let authentications = named("authentications")?;
+        let secrets = match fields.get("secrets") {
+            Some(place) => secrets(file, place)?,
+            None => Vec::new(),
+        };
+        let reusable = Self { errors, retries, timeouts, authentications, secrets };
         fields.finish()?;
         Ok(reusable)
     }
@@ -175,6 +209,8 @@ struct Reader<'a> {
     expressions: usize,
     /// Names of variables of enclosing loops and catches, with `$`.
     scope: Vec<String>,
+    /// Whether text without `${ }` may be an expression.
+    loose: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -218,9 +254,26 @@ impl<'a> Reader<'a> {
 
     /// An expression with or without `${ }`.
     fn expression(&mut self, place: &Located, what: &str) -> Result<Expression, ParseError> {
-        self.counted(place)?;
         let text = yaml::text(self.file, what, place)?;
-        Template::condition(text, &self.variables()).map_err(|e| at(self.file, place, format!("{what}: {e}")))
+        self.compile(place, crate::expression::template::whole(text).unwrap_or(text), what)
+    }
+
+    fn compile(&mut self, place: &Located, source: &str, what: &str) -> Result<Expression, ParseError> {
+        self.counted(place)?;
+        let expression = Expression::compile(source, &self.variables())
+            .map_err(|e| at(self.file, place, format!("{what}: {e}")))?;
+        expression.secrets().iter().try_for_each(|name| self.known_secret(place, name))?;
+        Ok(expression)
+    }
+
+    fn known_secret(&self, place: &Located, name: &str) -> Result<(), ParseError> {
+        let known = &self.reusable.secrets;
+        if known.contains(&name) {
+            return Ok(());
+        }
+        let hint = yaml::suggest(name, known.iter().copied())
+            .map_or_else(|| "name it in `use.secrets`".to_owned(), |s| format!("did you mean `{s}`?"));
+        Err(at(self.file, place, format!("there is no `{}` in `use.secrets`; {hint}", yaml::clip(name))))
     }
 
     /// A variable's name with its `$`.
@@ -243,11 +296,26 @@ impl<'a> Reader<'a> {
     fn template(&mut self, place: &Located, what: &str) -> Result<Template, ParseError> {
         Ok(match &place.value {
             Node::Text(text) => {
-                if text.contains("${") {
+                if text.contains("${") || self.loose {
                     self.counted(place)?;
                 }
-                Template::text(text, &self.variables())
-                    .map_err(|e| at(self.file, place, format!("{what}: {e}")))?
+                let template = if self.loose {
+                    Template::loose(text, &self.variables())
+                } else {
+                    Template::text(text, &self.variables())
+                        .map_err(|e| at(self.file, place, format!("{what}: {e}")))?
+                };
+                let unknown = std::cell::RefCell::new(None);
+                template.any(&|e| {
+                    let wrong = e.secrets().iter().find_map(|name| self.known_secret(place, name).err());
+                    let found = wrong.is_some();
+                    *unknown.borrow_mut() = wrong;
+                    found
+                });
+                if let Some(error) = unknown.into_inner() {
+                    return Err(error);
+                }
+                template
             }
             Node::Sequence(items) => {
                 let items = items.iter().map(|i| self.template(i, what)).collect::<Result<Vec<_>, _>>()?;

@@ -58,6 +58,12 @@ impl WorkflowError {
         Self::standard("expression", 400, "Expression Error", detail)
     }
 
+    /// Something may not be used: a secret, say.
+    #[must_use]
+    pub fn authorization(detail: impl Into<String>) -> Self {
+        Self::standard("authorization", 403, "Authorization Error", detail)
+    }
+
     /// It took too long.
     #[must_use]
     pub fn timeout(detail: impl Into<String>) -> Self {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::WorkflowError;
+use crate::filter::EventFilter;
 use crate::snapshot::Snapshot;
 
 /// What happened. The journal of a run is a list of these; folding it gives the state.
@@ -49,6 +50,24 @@ pub enum Event {
     TimerFired {
         /// Which.
         id: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// An event (or message) came that a listening task asked for.
+    EventReceived {
+        /// Which listening it is for.
+        id: String,
+        /// A CloudEvent in its JSON format; for a subscription the message: `payload`, `headers`, `correlationId`.
+        event: Value,
+        /// When.
+        at: Timestamp,
+    },
+    /// Listening is not possible, such as when a subscription is refused for good.
+    ListenFailed {
+        /// Which listening.
+        id: String,
+        /// Why.
+        error: WorkflowError,
         /// When.
         at: Timestamp,
     },
@@ -166,6 +185,8 @@ impl Event {
             | Self::CallSucceeded { at, .. }
             | Self::CallFailed { at, .. }
             | Self::TimerFired { at, .. }
+            | Self::EventReceived { at, .. }
+            | Self::ListenFailed { at, .. }
             | Self::CancelRequested { at, .. }
             | Self::PauseRequested { at, .. }
             | Self::Revised { at, .. }
@@ -184,7 +205,8 @@ pub enum Effect {
     Call {
         /// Idempotency key: run, place in the document, and a number that counts the calls from that place.
         key: String,
-        /// Function name: `process.restart`, `verify`.
+        /// Function name: `process.restart`, `verify`; of the standard: `http`, `openapi`, `grpc`, `asyncapi`, `mcp`,
+        /// `a2a`, `emit`, `run.container`, `run.script`, `run.shell`, `run.workflow`.
         function: String,
         /// Its parameters, expressions evaluated.
         parameters: Value,
@@ -205,6 +227,23 @@ pub enum Effect {
         id: String,
         /// When.
         at: Timestamp,
+    },
+    /// Send each event that passes one of the filters as `EventReceived`, until `Unlisten`. Asked again after a
+    /// crash with the same content. An event may come twice.
+    Listen {
+        /// Which listening.
+        id: String,
+        /// JSON pointer of the task.
+        path: String,
+        /// What events must be like ([`matches`](crate::matches)); none at all means every event.
+        filters: Vec<EventFilter>,
+        /// For messages of an `asyncapi` subscription: the parameters of the call. Without it, CloudEvents are meant.
+        subscription: Option<Value>,
+    },
+    /// No more events for this listening.
+    Unlisten {
+        /// Which.
+        id: String,
     },
     /// Something people or lifecycle events tell of; nothing to do.
     Lifecycle {
@@ -256,4 +295,8 @@ pub enum Change {
     Compensating,
     /// A person changed its course: it goes on from an earlier step, or by another version.
     Revised,
+    /// It begins to listen to events.
+    CorrelationStarted,
+    /// It has the events it listened to.
+    CorrelationCompleted,
 }

@@ -7,7 +7,7 @@
 mod mentions;
 mod metering;
 mod sandbox;
-mod template;
+pub(crate) mod template;
 mod value;
 
 use std::fmt;
@@ -38,6 +38,12 @@ pub struct Expression {
 impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "${{ {} }}", self.source)
+    }
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source && self.variables() == other.variables()
     }
 }
 
@@ -74,6 +80,17 @@ impl Expression {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Names of the variables it uses, with their `$`.
+    #[must_use]
+    pub fn variables(&self) -> &[String] {
+        self.program.variables()
+    }
+
+    /// Names of the secrets it uses.
+    pub(crate) fn secrets(&self) -> &[String] {
+        self.program.secrets()
     }
 
     /// Evaluates it on `input`. `variable` gives the value of a name such as `$context`; it is asked only for

@@ -15,6 +15,7 @@ mod duration;
 mod error;
 mod event;
 mod expression;
+mod filter;
 mod machine;
 mod plan;
 mod revise;
@@ -33,7 +34,8 @@ pub use expression::{
     Expression, MAX_EXPRESSION_BYTES, MAX_EXPRESSION_DEPTH, MAX_OUTPUTS, MAX_STEPS, MAX_VALUES, Template,
     truthy,
 };
-pub use machine::{MAX_RUN_STEPS, apply, replay, start};
+pub use filter::{EventFilter, cloud_event, matches};
+pub use machine::{MAX_CONSUMED, MAX_QUEUED, MAX_RUN_STEPS, apply, replay, start};
 pub use plan::{Plan, PlannedCall, plan};
 pub use revise::{Revised, Revision, retry_point, revise};
 pub use schema::Schema;

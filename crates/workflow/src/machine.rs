@@ -5,6 +5,7 @@
 mod faults;
 mod flow;
 mod held;
+mod listen;
 mod scope;
 mod start;
 
@@ -21,6 +22,8 @@ use crate::trail::Recorder;
 
 /// Most steps one run may take; a loop that never ends fails its run here.
 pub const MAX_RUN_STEPS: usize = 10_000;
+
+pub use listen::{MAX_CONSUMED, MAX_QUEUED};
 
 /// Begins a run. Journal the event, then act on the effects.
 #[must_use]
@@ -100,6 +103,12 @@ impl Machine<'_> {
             }
             Event::CallFailed { key, error, retryable, .. } => self.call_failed(key, error, *retryable),
             Event::TimerFired { id, .. } => self.timer_fired(id),
+            Event::EventReceived { id, event, .. } => self.event_received(id, event),
+            Event::ListenFailed { id, error, .. } => {
+                if let Some(node) = self.state.listens.get(id).map(|l| l.node) {
+                    self.state.moves.push_back(Move::Fail { node, error: error.clone() });
+                }
+            }
             Event::CancelRequested { by, .. } => self.cancel(by),
             Event::PauseRequested { .. } => self.pause(),
             Event::ResumeRequested { .. } => self.resume(),
@@ -214,9 +223,10 @@ impl Machine<'_> {
         }
     }
 
-    /// Lets go of the node's own timers and call.
+    /// Lets go of the node's own timers, events and call.
     fn release(&mut self, id: NodeId) {
         self.state.timers.retain(|_, t| t.node != id);
+        self.stop_listening(id);
         let keys: Vec<String> =
             self.state.calls.iter().filter(|(_, c)| c.node == Some(id)).map(|(k, _)| k.clone()).collect();
         for key in keys {

@@ -59,6 +59,10 @@ pub fn plan(definition: &Definition, input: Value, at: Timestamp) -> Plan {
                 }
                 Event::TimerFired { id, at }
             }
+            Effect::Listen { path, .. } => {
+                note = Some(format!("from here it depends on the events that {path} listens to"));
+                continue;
+            }
             Effect::Failed { error } => {
                 note = Some(format!("from here it depends on what the calls give ({})", error.sentence()));
                 continue;

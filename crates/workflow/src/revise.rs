@@ -170,7 +170,8 @@ impl<'a> Place<'a> {
 
     /// The oldest step that was done when the step began and has been undone since.
     fn undone_before(&self) -> Option<usize> {
-        let undone = self.then.inverses.iter().zip(&self.now.inverses).filter(|(then, now)| {
+        let undone = self.then.inverses.iter().filter(|then| {
+            let Some(now) = self.now.inverses.iter().find(|i| i.key == then.key) else { return false };
             let expected = then
                 .scopes
                 .iter()
@@ -178,7 +179,7 @@ impl<'a> Place<'a> {
             let undone = now.taken && self.now.calls.get(&undo_key(&now.key)).is_none_or(|c| c.asked);
             !then.taken && undone && !expected
         });
-        undone.map(|(then, _)| then.step).min()
+        undone.map(|then| then.step).min()
     }
 
     fn reset(self, how: Option<Beginning>, at: Timestamp) -> Result<State, String> {
@@ -222,8 +223,9 @@ fn undo_key(key: &str) -> String {
 /// Inverses that were about to be asked for when the run was held were not asked for after all.
 fn take_back_undos(state: &mut State, now: &State) {
     for call in now.calls.values().filter(|c| !c.asked) {
-        if let Some(inverse) = call.undoes {
-            state.inverses[inverse].taken = false;
+        let undoes = call.undoes.as_ref();
+        if let Some(inverse) = state.inverses.iter_mut().find(|i| Some(&i.key) == undoes) {
+            inverse.taken = false;
         }
     }
 }
@@ -238,7 +240,7 @@ fn keep_calls(state: &mut State, then: &State, now: &State, recorder: &Recorder)
     }
     let mut answered = Vec::new();
     for (key, call) in &then.calls {
-        let (Some(node), None) = (call.node, call.undoes) else { continue };
+        let (Some(node), None) = (call.node, &call.undoes) else { continue };
         let abandoned = match state.calls.get(key) {
             Some(live) if live.node.is_some() => continue,
             other => other.is_some(),

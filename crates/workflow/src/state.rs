@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::definition::{Flow, TaskIndex};
 use crate::error::WorkflowError;
 use crate::event::Effect;
+use crate::filter::EventFilter;
 
 /// Number of an active task or scope; never used twice in one run.
 pub(crate) type NodeId = u32;
@@ -38,6 +39,8 @@ pub struct State {
     /// Calls that were asked for, or wait for the run to go on, by key.
     pub(crate) calls: BTreeMap<String, PendingCall>,
     pub(crate) timers: BTreeMap<String, PendingTimer>,
+    /// What is listened to, by id.
+    pub(crate) listens: BTreeMap<String, PendingListen>,
     /// Keys given out, by task path.
     pub(crate) keys: BTreeMap<String, u32>,
     /// Calls of which nobody knows whether they were done, by task path: a retry asks under the same key.
@@ -136,6 +139,7 @@ pub(crate) enum Activity {
         key: String,
     },
     Wait,
+    Listen(Box<Listening>),
     Fork {
         children: Vec<NodeId>,
         outputs: Vec<Option<Value>>,
@@ -169,6 +173,32 @@ pub(crate) enum List {
     Try,
     Catch,
     For,
+    Each,
+}
+
+/// How far a listening task has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Listening {
+    /// Its entry in [`State::listens`], while it listens.
+    pub(crate) id: Option<String>,
+    /// The task's own filters, then those of `until`.
+    pub(crate) filters: Vec<EventFilter>,
+    /// Which of them have an event.
+    pub(crate) taken: Vec<bool>,
+    /// What the first events said of correlations that expect nothing given.
+    pub(crate) correlated: BTreeMap<String, Value>,
+    /// Identities of the newest events, so that one that comes twice counts once.
+    pub(crate) seen: VecDeque<String>,
+    /// Events that wait for their turn in `foreach`.
+    pub(crate) queue: VecDeque<Value>,
+    /// What the task gives.
+    pub(crate) outputs: Vec<Value>,
+    /// Events that were dealt with.
+    pub(crate) count: u64,
+    /// Where the steps of the turn of `foreach` that runs begin.
+    pub(crate) turn: Option<usize>,
+    /// Keys of what can be undone of the newest turns that ended.
+    pub(crate) turns: VecDeque<Vec<String>>,
 }
 
 /// A call without an answer.
@@ -184,8 +214,8 @@ pub(crate) struct PendingCall {
     /// Every node it was made inside of, itself first.
     pub(crate) scopes: Vec<NodeId>,
     pub(crate) step: usize,
-    /// Place of the inverse it carries out.
-    pub(crate) undoes: Option<usize>,
+    /// Key of the call that it undoes.
+    pub(crate) undoes: Option<String>,
 }
 
 /// A call that failed without anybody knowing whether it was done.
@@ -208,6 +238,15 @@ pub(crate) struct PendingTimer {
     pub(crate) due: bool,
 }
 
+/// Events that are asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PendingListen {
+    pub(crate) node: NodeId,
+    pub(crate) path: String,
+    pub(crate) filters: Vec<EventFilter>,
+    pub(crate) subscription: Option<Value>,
+}
+
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -215,6 +254,8 @@ pub(crate) enum Purpose {
     Wait,
     Retry,
     Timeout,
+    /// How long a subscription consumes messages.
+    Consume,
 }
 
 impl Purpose {
@@ -223,6 +264,7 @@ impl Purpose {
             Self::Wait => "wait",
             Self::Retry => "retry",
             Self::Timeout => "timeout",
+            Self::Consume => "consume",
         }
     }
 }
@@ -256,6 +298,7 @@ impl State {
             next_node: ROOT,
             calls: BTreeMap::new(),
             timers: BTreeMap::new(),
+            listens: BTreeMap::new(),
             keys: BTreeMap::new(),
             unknown: BTreeMap::new(),
             inverses: Vec::new(),
@@ -292,6 +335,19 @@ impl State {
         effect
     }
 
+    /// The nonce of its placeholders for secrets (`model::secret::resolve`).
+    #[must_use]
+    pub fn nonce(&self) -> String {
+        model::secret::nonce(&[self.run.as_bytes(), &self.seed.to_be_bytes()].concat())
+    }
+
+    /// An id for listening that was never given out.
+    pub(crate) fn fresh_listen(&mut self, path: &str) -> String {
+        let sequence = self.next_node;
+        self.next_node += 1;
+        format!("{}{}#{sequence}:listen", self.run, key_path(path))
+    }
+
     /// Whether the run is over.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -315,6 +371,7 @@ pub fn pending_effects(state: &State) -> Vec<Effect> {
     }
     let timers = state.timers.iter().filter(|(_, t)| !t.due);
     effects.extend(timers.map(|(id, t)| Effect::Timer { id: id.clone(), at: t.at }));
+    effects.extend(state.listens.iter().map(|(id, l)| listen_effect(id, l)));
     effects
 }
 
@@ -359,6 +416,15 @@ pub(crate) fn call_effect(key: &str, call: &PendingCall) -> Effect {
         parameters: call.parameters.clone(),
         path: call.path.clone(),
         compensation: call.undoes.is_some(),
+    }
+}
+
+pub(crate) fn listen_effect(id: &str, listen: &PendingListen) -> Effect {
+    Effect::Listen {
+        id: id.to_owned(),
+        path: listen.path.clone(),
+        filters: listen.filters.clone(),
+        subscription: listen.subscription.clone(),
     }
 }
 

@@ -37,6 +37,13 @@ pub enum WaitsFor {
         /// The functions that were called, each once.
         functions: Vec<String>,
     },
+    /// Events have to come.
+    Events {
+        /// JSON pointers of the tasks that listen.
+        tasks: Vec<String>,
+        /// When it goes on without them, if it does.
+        until: Option<Timestamp>,
+    },
     /// Time has to pass.
     Time {
         /// Until when.
@@ -52,7 +59,7 @@ pub fn summary(definition: &Definition, state: &State) -> Summary {
         Phase::Pending => (RunStatus::Pending, Value::Null, None),
         Phase::Running => match waits_for {
             Some(WaitsFor::Resume) => (RunStatus::Suspended, Value::Null, None),
-            Some(WaitsFor::Time { .. }) => (RunStatus::Waiting, Value::Null, None),
+            Some(WaitsFor::Time { .. } | WaitsFor::Events { .. }) => (RunStatus::Waiting, Value::Null, None),
             _ => (RunStatus::Running, Value::Null, None),
         },
         Phase::Completed { output } => (RunStatus::Completed, output.clone(), None),
@@ -81,5 +88,10 @@ fn waits_for(state: &State) -> Option<WaitsFor> {
         return Some(WaitsFor::Calls { functions });
     }
     let timers = state.timers.values().filter(|t| t.purpose != Purpose::Timeout);
-    timers.map(|t| t.at).min().map(|until| WaitsFor::Time { until })
+    let until = timers.map(|t| t.at).min();
+    if !state.listens.is_empty() {
+        let tasks = state.listens.values().map(|l| l.path.clone()).collect();
+        return Some(WaitsFor::Events { tasks, until });
+    }
+    until.map(|until| WaitsFor::Time { until })
 }

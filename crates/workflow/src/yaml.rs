@@ -130,6 +130,8 @@ pub fn read(file: &str, text: &str, first_line: u32) -> Result<Located, ParseErr
             max_anchors: 100,
         },
         with_snippet: false,
+        // YAML 1.2: `y`, `no` and `on` are text.
+        strict_booleans: true,
     };
     match serde_saphyr::from_str_with_options::<Spanned<Node>>(text, options) {
         Ok(spanned) => {

@@ -149,7 +149,7 @@ impl Driver {
                     self.abandoned.insert(key);
                 }
                 Effect::Finished { .. } | Effect::Failed { .. } | Effect::Cancelled { .. } => self.ended += 1,
-                Effect::Lifecycle { .. } => {}
+                Effect::Lifecycle { .. } | Effect::Listen { .. } | Effect::Unlisten { .. } => {}
             }
         }
     }

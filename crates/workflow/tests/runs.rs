@@ -1,9 +1,13 @@
 //! What runs do: a document, a script of what happens, and the transcript that must come of it.
 
+#[path = "runs/events.rs"]
+mod events;
+
 use model::{Inverse, RunId, Timestamp};
 use serde_json::{Value, json};
 use workflow::{
-    Change, Definition, Effect, Event, History, State, WorkflowError, apply, pending_effects, start, trail,
+    Change, Definition, Effect, Event, EventFilter, History, State, WorkflowError, apply, matches,
+    pending_effects, start, trail,
 };
 
 const T0: i64 = 1_700_000_000_000;
@@ -23,6 +27,10 @@ enum Say {
     Cancel,
     Pause,
     Resume,
+    /// An event comes: to every listening whose filters it passes.
+    Event(Value),
+    /// Whatever is listened to is not allowed.
+    Refuse,
 }
 
 fn parse(body: &str) -> Definition {
@@ -36,6 +44,7 @@ struct World {
     events: Vec<Event>,
     open: Vec<(String, String)>,
     timers: Vec<(i64, String)>,
+    listens: Vec<(String, Vec<EventFilter>)>,
     now: i64,
     lines: Vec<String>,
 }
@@ -51,6 +60,7 @@ impl World {
             events: vec![event],
             open: vec![],
             timers: vec![],
+            listens: vec![],
             now: T0,
             lines: vec![],
         };
@@ -80,6 +90,15 @@ impl World {
                     self.lines.push(format!("compensating {path}").trim_end().to_owned());
                 }
                 Effect::Lifecycle { .. } => {}
+                Effect::Listen { id, filters, subscription, .. } => {
+                    let what = subscription.map_or(String::new(), |s| format!(" {s}"));
+                    self.lines.push(format!("listen {}{what}", filters.len()));
+                    self.listens.push((id, filters));
+                }
+                Effect::Unlisten { id } => {
+                    self.lines.push("unlisten".to_owned());
+                    self.listens.retain(|(i, _)| *i != id);
+                }
                 Effect::Finished { output } => self.lines.push(format!("finished {output}")),
                 Effect::Failed { error } => {
                     let kind = error.kind.rsplit('/').next().unwrap_or_default().to_owned();
@@ -141,6 +160,18 @@ impl World {
                     self.happen(Event::TimerFired { id, at });
                 }
                 self.now = until;
+            }
+            Say::Event(event) => {
+                for (id, filters) in self.listens.clone() {
+                    if filters.is_empty() || filters.iter().any(|f| matches(f, &event)) {
+                        self.happen(Event::EventReceived { id, event: event.clone(), at });
+                    }
+                }
+            }
+            Say::Refuse => {
+                let (id, _) = self.listens.remove(0);
+                let error = WorkflowError::authorization("no");
+                self.happen(Event::ListenFailed { id, error, at });
             }
             Say::Cancel => self.happen(Event::CancelRequested { by, at }),
             Say::Pause => self.happen(Event::PauseRequested { by, at }),

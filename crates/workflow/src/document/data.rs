@@ -117,7 +117,15 @@ fn backoff(file: &str, place: &Located) -> Result<Backoff, ParseError> {
     }
 }
 
-fn whole(file: &str, place: &Located, what: &str) -> Result<u32, ParseError> {
+/// True or false.
+pub(super) fn flag(file: &str, place: &Located, what: &str) -> Result<bool, ParseError> {
+    match place.value {
+        Node::Bool(flag) => Ok(flag),
+        _ => Err(at(file, place, format!("{what} must be true or false, not {}", place.value.kind()))),
+    }
+}
+
+pub(super) fn whole(file: &str, place: &Located, what: &str) -> Result<u32, ParseError> {
     let number = place.to_json().as_u64().and_then(|n| u32::try_from(n).ok());
     number.ok_or_else(|| at(file, place, format!("{what} must be a whole number from 0")))
 }

@@ -1,7 +1,7 @@
 //! Tasks of a document, one function for each kind.
 
-use super::data::{compensates, filter, raised, retry};
-use super::{Reader, unsupported};
+use super::Reader;
+use super::data::{compensates, filter, flag, raised, retry};
 use crate::definition::{Case, Catch, Flow, Kind, Task, TaskIndex, Transform};
 use crate::yaml::{self, Entry, Fields, Located, Node, ParseError, at};
 
@@ -107,7 +107,10 @@ impl<'a> Reader<'a> {
             .get(KINDS.into_iter().find(|k| *k == key).expect("it is one of them"))
             .expect("it has this key");
         Ok(match key {
-            "call" => self.call(body, fields)?,
+            "call" => self.call(what, body, fields, path)?,
+            "emit" => self.emit(what, body)?,
+            "listen" => self.listen(what, body, fields, path)?,
+            "run" => self.process(what, body)?,
             "do" => Kind::Do { tasks: self.list(what, body, &format!("{path}/do"))? },
             "set" => match &body.value {
                 Node::Mapping(entries) if !entries.is_empty() => {
@@ -133,7 +136,7 @@ impl<'a> Reader<'a> {
                 raise.finish()?;
                 Kind::Raise { error: raised(self, error)? }
             }
-            other => return Err(fields.error(other, unsupported(other))),
+            other => unreachable!("`{other}` is no kind of task"),
         })
     }
 
@@ -146,39 +149,6 @@ impl<'a> Reader<'a> {
             Some((given, s)) => format!("{what} has `{}`; did you mean `{s}`?", yaml::clip(given)),
             None => format!("{what} does nothing; give it one of {}", KINDS.join(", ")),
         }
-    }
-
-    fn call(&mut self, body: &'a Located, fields: &mut Fields<'a>) -> Result<Kind, ParseError> {
-        let function = yaml::text(self.file, "`call`", body)?;
-        let fine = !function.is_empty()
-            && function.len() <= 200
-            && function.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:/@".contains(&b));
-        if !fine {
-            return Err(at(
-                self.file,
-                body,
-                "`call` must be the name of a function, such as `process.restart`",
-            ));
-        }
-        let with = match fields.get("with") {
-            // Its expressions are evaluated for each message, not when the call is made.
-            Some(place) if function == "asyncapi" && place.to_json().get("subscription").is_some() => {
-                return Err(at(self.file, place, unsupported("subscription")));
-            }
-            Some(place) => match &place.value {
-                Node::Mapping(_) => self.template(place, "`with`")?,
-                Node::Text(text) if text.contains("${") => self.template(place, "`with`")?,
-                other => {
-                    return Err(at(
-                        self.file,
-                        place,
-                        format!("`with` must be a mapping, not {}", other.kind()),
-                    ));
-                }
-            },
-            None => crate::Template::Constant(serde_json::json!({})),
-        };
-        Ok(Kind::Call { function: function.to_owned(), with })
     }
 
     fn switch(&mut self, body: &'a Located, siblings: &[&str]) -> Result<Kind, ParseError> {
@@ -229,11 +199,8 @@ impl<'a> Reader<'a> {
     fn fork(&mut self, what: &str, body: &'a Located, path: &str) -> Result<Kind, ParseError> {
         let mut fork = Fields::open(self.file, "`fork`", body)?;
         let branches = self.branches(what, fork.require("branches")?, &format!("{path}/fork/branches"))?;
-        let compete = match fork.get("compete").map(|p| (p, &p.value)) {
-            None => false,
-            Some((_, Node::Bool(b))) => *b,
-            Some((place, _)) => return Err(at(self.file, place, "`compete` must be true or false")),
-        };
+        let compete =
+            fork.get("compete").map(|p| flag(self.file, p, "`compete`")).transpose()?.unwrap_or(false);
         fork.finish()?;
         Ok(Kind::Fork { branches, compete })
     }

@@ -6,11 +6,37 @@ use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
 use jaq_core::path::{Part, Path};
 
+/// The variable that holds secrets.
+pub(super) const SECRETS: &str = "$secrets";
+
+/// `name` and `field` of `$secrets.name.field`, when they are plain.
+pub(super) fn secret_names<S: AsRef<str>>(
+    parts: &[(Part<Term<S>>, jaq_core::path::Opt)],
+) -> Option<Vec<&str>> {
+    let plain = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    };
+    parts
+        .iter()
+        .map(|(part, _)| match part {
+            Part::Index(Term::Str(None, text)) => match text.as_slice() {
+                [StrPart::Str(name)] if plain(name.as_ref()) => Some(name.as_ref()),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect()
+}
+
 /// What a program mentions.
 #[derive(Default)]
 pub(super) struct Used<'t> {
     filters: BTreeSet<(&'t str, usize)>,
     pub(super) variables: BTreeSet<&'t str>,
+    /// Names of the secrets.
+    pub(super) secrets: BTreeSet<&'t str>,
+    /// Whether `$secrets` stands there without the name of a secret.
+    pub(super) nameless: bool,
     depth: usize,
     /// Deepest nesting of terms, side by side counted as nesting.
     pub(super) deepest: usize,
@@ -102,9 +128,20 @@ impl<'t> Used<'t> {
                 args.iter().for_each(|t| self.term(t));
             }
             Term::Var(name) => {
+                self.nameless |= *name == SECRETS;
                 self.variables.insert(name);
             }
             Term::Path(base, Path(parts)) => {
+                if matches!(**base, Term::Var(SECRETS)) {
+                    match secret_names(parts).as_deref() {
+                        Some([name, ..]) => {
+                            self.secrets.insert(name);
+                        }
+                        _ => self.nameless = true,
+                    }
+                    self.variables.insert(SECRETS);
+                    return;
+                }
                 self.term(base);
                 self.wide(parts.len());
                 for (part, _) in parts {

@@ -8,6 +8,8 @@ use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
 use jaq_core::ops::Math;
 use jaq_core::path::{Part, Path};
 
+use super::mentions::SECRETS;
+
 // Names that no program can write, because of the exclamation mark.
 /// Counts one step.
 pub(super) const METER: &str = "meter!";
@@ -91,6 +93,7 @@ pub(super) fn metered(term: Term<&str>) -> Term<&str> {
         }
         Term::Def(defs, body) => Term::Def(defs.into_iter().map(metered_def).collect(), tail(*body)),
         Term::Call(name, args) => Term::Call(name, args.into_iter().map(counted).collect()),
+        Term::Path(base, Path(parts)) if matches!(*base, Term::Var(SECRETS)) => secret(parts),
         Term::Path(base, Path(parts)) => {
             let simple = parts.iter().all(|(part, _)| matches!(part, Part::Index(Term::Str(None, _))));
             let at = |term| pipe(counted(term), call(INDEX));
@@ -106,6 +109,32 @@ pub(super) fn metered(term: Term<&str>) -> Term<&str> {
             if simple { path } else { pipe(path, call(METER)) }
         }
     }
+}
+
+/// `$secrets.name.field` is the placeholder of a secret (`model::secret`): the value of `$secrets` begins it, the
+/// names follow, escaped.
+fn secret(parts: Vec<(Part<Term<&str>>, jaq_core::path::Opt)>) -> Term<&str> {
+    let mut text = vec![StrPart::Term(Term::Var(SECRETS))];
+    for (i, (part, _)) in parts.into_iter().enumerate() {
+        if i > 0 {
+            text.push(StrPart::Str("."));
+        }
+        let Part::Index(Term::Str(None, names)) = part else { continue };
+        for name in names {
+            let StrPart::Str(name) = name else { continue };
+            for piece in name.split_inclusive(['_', '.']) {
+                let plain = piece.trim_end_matches(['_', '.']);
+                text.push(StrPart::Str(plain));
+                match &piece[plain.len()..] {
+                    "_" => text.push(StrPart::Str("_5f")),
+                    "." => text.push(StrPart::Str("_2e")),
+                    _ => {}
+                }
+            }
+        }
+    }
+    text.push(StrPart::Str("~"));
+    Term::Str(None, text)
 }
 
 fn binary<'s>(left: Term<&'s str>, op: BinaryOp<&'s str>, right: Term<&'s str>) -> Term<&'s str> {

@@ -100,6 +100,7 @@ fn stack_now() -> usize {
 pub(super) struct Program {
     filter: jaq_core::Filter<Jq>,
     variables: Vec<String>,
+    secrets: Vec<String>,
 }
 
 impl Program {
@@ -125,6 +126,10 @@ impl Program {
                 "the expression nests deeper than {MAX_TERM_DEPTH}; split it over several tasks"
             ));
         }
+        if used.nameless {
+            return Err("`$secrets` must be followed by the name of a secret, as in `$secrets.name`".into());
+        }
+        let secrets = used.secrets.iter().map(|s| (*s).to_owned()).collect();
         let library = library();
         let mut wanted = vec![false; library.len()];
         used.close(library, &mut wanted);
@@ -142,7 +147,15 @@ impl Program {
             .with_global_vars(known.iter().copied())
             .compile(modules)
             .map_err(|errors| undefined(&errors))?;
-        Ok(Self { filter, variables: known.into_iter().map(str::to_owned).collect() })
+        Ok(Self { filter, variables: known.into_iter().map(str::to_owned).collect(), secrets })
+    }
+
+    pub(super) fn variables(&self) -> &[String] {
+        &self.variables
+    }
+
+    pub(super) fn secrets(&self) -> &[String] {
+        &self.secrets
     }
 
     pub(super) fn run(&self, input: &Value, variable: &dyn Fn(&str) -> Value) -> Result<Value, String> {

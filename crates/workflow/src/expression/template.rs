@@ -14,8 +14,12 @@ pub enum Template {
     Constant(Value),
     /// One expression; its value as it is.
     Expression(Expression),
+    /// An expression of mode `loose`: when it fails, its text is the value.
+    Loose(Expression, String),
     /// Text with expressions in it.
     Text(Vec<Piece>),
+    /// A URI template: `{name}` is replaced by that property of the input.
+    Uri(Vec<UriPiece>),
     /// A list.
     List(Vec<Template>),
     /// A mapping.
@@ -31,7 +35,76 @@ pub enum Piece {
     Expression(Expression),
 }
 
+/// A part of a URI template.
+#[derive(Clone, Debug)]
+pub enum UriPiece {
+    /// Literal text.
+    Literal(String),
+    /// The property of the input with this name.
+    Property(String),
+}
+
 impl Template {
+    /// Text as a URI template (DSL reference, "URI Template"): only RFC 6570 simple expansion, and names are
+    /// taken as they stand. Text with expressions in it is what [`Template::text`] makes of it.
+    ///
+    /// # Errors
+    /// A brace is not closed, or an expression is wrong.
+    pub fn uri(text: &str, variables: &[&str]) -> Result<Self, String> {
+        if text.contains("${") || !text.contains('{') {
+            return Self::text(text, variables);
+        }
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some(start) = rest.find('{') {
+            let end = rest[start..].find('}').ok_or("`{` of the URI template is not closed by `}`")? + start;
+            pieces.push(UriPiece::Literal(rest[..start].to_owned()));
+            pieces.push(UriPiece::Property(rest[start + 1..end].trim().to_owned()));
+            rest = &rest[end + 1..];
+        }
+        pieces.push(UriPiece::Literal(rest.to_owned()));
+        Ok(Self::Uri(pieces))
+    }
+
+    /// Whether one of its expressions is like this.
+    pub(crate) fn any(&self, like: &dyn Fn(&Expression) -> bool) -> bool {
+        match self {
+            Self::Constant(_) | Self::Uri(_) => false,
+            Self::Expression(expression) | Self::Loose(expression, _) => like(expression),
+            Self::Text(pieces) => pieces.iter().any(|p| matches!(p, Piece::Expression(e) if like(e))),
+            Self::List(items) => items.iter().any(|t| t.any(like)),
+            Self::Mapping(pairs) => pairs.iter().any(|(_, t)| t.any(like)),
+        }
+    }
+
+    /// The template of a property of a mapping, at any depth.
+    pub(crate) fn property(&self, path: &[&str]) -> Option<Self> {
+        let [first, rest @ ..] = path else { return Some(self.clone()) };
+        match self {
+            Self::Mapping(pairs) => pairs.iter().find(|(k, _)| k == first)?.1.property(rest),
+            Self::Constant(value) => Self::Constant(value.get(first)?.clone()).property(rest),
+            _ => None,
+        }
+    }
+
+    /// Compiles text of mode `loose` (DSL reference, "Evaluate"): what is an expression is one, with or without
+    /// `${ }`; all else is text.
+    #[must_use]
+    pub fn loose(text: &str, variables: &[&str]) -> Self {
+        if let Ok(template) = Self::text(text, variables)
+            && !matches!(template, Self::Constant(_))
+        {
+            return match template {
+                Self::Expression(expression) => Self::Loose(expression, text.to_owned()),
+                other => other,
+            };
+        }
+        match Expression::compile(text, variables) {
+            Ok(expression) => Self::Loose(expression, text.to_owned()),
+            Err(_) => Self::Constant(Value::String(text.to_owned())),
+        }
+    }
+
     /// Compiles text: an expression, text with expressions, or plain text.
     ///
     /// # Errors
@@ -76,6 +149,10 @@ impl Template {
         Ok(match self {
             Self::Constant(value) => value.clone(),
             Self::Expression(expression) => expression.evaluate(input, variable)?,
+            Self::Loose(expression, text) => match expression.evaluate(input, variable) {
+                Ok(value) => value,
+                Err(_) => Value::String(text.clone()),
+            },
             Self::Text(pieces) => {
                 let mut text = String::new();
                 for piece in pieces {
@@ -89,6 +166,7 @@ impl Template {
                 }
                 Value::String(text)
             }
+            Self::Uri(pieces) => Value::String(expand(pieces, input)?),
             Self::List(items) => {
                 Value::Array(items.iter().map(|i| i.evaluate(input, variable)).collect::<Result<_, _>>()?)
             }
@@ -100,8 +178,40 @@ impl Template {
     }
 }
 
+fn expand(pieces: &[UriPiece], input: &Value) -> Result<String, String> {
+    use std::fmt::Write as _;
+    let mut uri = String::new();
+    for piece in pieces {
+        let text = match piece {
+            UriPiece::Literal(literal) => {
+                uri.push_str(literal);
+                continue;
+            }
+            UriPiece::Property(name) => match input.get(name) {
+                None | Some(Value::Null) => continue,
+                Some(Value::String(text)) => text.clone(),
+                Some(other @ (Value::Bool(_) | Value::Number(_))) => other.to_string(),
+                Some(_) => {
+                    return Err(format!(
+                        "`{{{}}}` of the URI template is a list or a mapping; only text, numbers and booleans fit",
+                        crate::yaml::clip(name)
+                    ));
+                }
+            },
+        };
+        for byte in text.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                uri.push(char::from(byte));
+            } else {
+                let _infallible = write!(uri, "%{byte:02X}");
+            }
+        }
+    }
+    Ok(uri)
+}
+
 /// The expression, when the text is one as a whole.
-fn whole(text: &str) -> Option<&str> {
+pub(crate) fn whole(text: &str) -> Option<&str> {
     let trimmed = text.trim();
     let length = interpolation(trimmed)?;
     (length == trimmed.len()).then(|| trimmed[2..length - 1].trim())
@@ -171,6 +281,22 @@ mod tests {
             let template = Template::text(text, &[]).expect(text);
             assert_eq!(template.evaluate(&json!({"n": 5}), &|_| Value::Null), Ok(expect), "{text}");
         }
+        for (text, expect) in [
+            ("https://a/{id}/{ n }?x={none}", Ok("https://a/a%2Fb%20%C3%A9/5?x=")),
+            ("{a.b}", Ok("yes")),
+            ("https://a/${ .n }/{n}", Ok("https://a/5/{n}")),
+            ("https://a", Ok("https://a")),
+            ("{list}", Err("a list or a mapping")),
+        ] {
+            let template = Template::uri(text, &[]).expect(text);
+            let input = json!({"id": "a/b \u{e9}", "n": 5, "none": null, "a.b": "yes", "list": [1]});
+            match (template.evaluate(&input, &|_| Value::Null), expect) {
+                (Ok(got), Ok(expected)) => assert_eq!(got, expected, "{text}"),
+                (Err(message), Err(part)) => assert!(message.contains(part), "{text}: {message}"),
+                (got, expected) => panic!("{text}: {got:?}, expected {expected:?}"),
+            }
+        }
+        assert!(Template::uri("https://a/{id", &[]).unwrap_err().contains("not closed"));
         assert!(Template::text("${ .a", &[]).unwrap_err().contains("not closed"));
     }
 }

@@ -226,7 +226,7 @@ impl Machine<'_> {
         let recorded = &mut self.state.inverses[place];
         recorded.taken = true;
         let (inverse, path) = (recorded.inverse.clone(), recorded.path.clone());
-        let (key, undone) = (format!("{}/undo", recorded.key), recorded.step);
+        let (key, undone) = (recorded.key.clone(), recorded.step);
         let step = self.state.steps.begun;
         self.state.steps.begun += 1;
         let now = self.state.now;
@@ -249,9 +249,9 @@ impl Machine<'_> {
             node: None,
             scopes: self.scopes(node),
             step,
-            undoes: Some(place),
+            undoes: Some(key.clone()),
         };
-        self.ask(key, call);
+        self.ask(format!("{key}/undo"), call);
         true
     }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Machine;
 use super::scope::Extra;
-use crate::definition::{Definition, Flow, Kind, Task, TaskIndex};
+use crate::definition::{Answer, Definition, Flow, Kind, TaskIndex, Transform};
 use crate::error::WorkflowError;
 use crate::event::Change;
 use crate::state::{Activity, List, Move, Node, NodeId, Purpose, ROOT, RecordedInverse};
@@ -18,6 +18,9 @@ fn tasks_of<'d>(definition: &'d Definition, node: &Node, list: List) -> &'d [Tas
         (List::Do, Some(Kind::Do { tasks })) => tasks,
         (List::Try, Some(Kind::Try { body, .. })) | (List::For, Some(Kind::For { body, .. })) => body,
         (List::Catch, Some(Kind::Try { catch, .. })) => catch.body.as_deref().unwrap_or_default(),
+        (List::Each, Some(Kind::Listen(listen))) => {
+            listen.each.as_ref().map_or(&[], |each| each.body.as_slice())
+        }
         _ => &[],
     }
 }
@@ -57,6 +60,7 @@ impl Machine<'_> {
                     self.state.moves.push_back(Move::Fail { node: owner, error });
                 }
             }
+            List::Each => self.turn_done(sequence, output),
         }
     }
 
@@ -66,12 +70,7 @@ impl Machine<'_> {
         let Some(index) = active.task else { return };
         let definition = self.definition;
         let task = definition.task(index);
-        let extra = Extra { raw_output: Some(&raw_output), ..Extra::default() };
-        let transformed =
-            self.transform(node, &task.output, raw_output.clone(), extra, false).and_then(|output| {
-                self.export(node, task, &raw_output, &output)?;
-                Ok(output)
-            });
+        let transformed = self.give(node, &task.output, &task.export, raw_output);
         let output = match transformed {
             Ok(output) => output,
             Err(error) => {
@@ -97,21 +96,35 @@ impl Machine<'_> {
         self.deliver(parent, node, output, then.unwrap_or_else(|| task.then.clone()));
     }
 
-    /// Brings the context up to what a task exports.
+    /// Transforms an output, then exports it to the context.
+    pub(super) fn give(
+        &mut self,
+        node: NodeId,
+        output: &Transform,
+        export: &Transform,
+        raw: Value,
+    ) -> Result<Value, WorkflowError> {
+        if output.template.is_none() && output.schema.is_none() && !export.is_some() {
+            return Ok(raw);
+        }
+        let extra = Extra { raw_output: Some(&raw), ..Extra::default() };
+        let given = self.transform(node, output, raw.clone(), extra, false)?;
+        self.export(node, export, &raw, &given)?;
+        Ok(given)
+    }
+
+    /// Brings the context up to what is exported.
     pub(super) fn export(
         &mut self,
         node: NodeId,
-        task: &Task,
+        export: &Transform,
         raw_output: &Value,
         output: &Value,
     ) -> Result<(), WorkflowError> {
-        if task.export.template.is_some() || task.export.schema.is_some() {
+        if export.is_some() {
             let extra = Extra { raw_output: Some(raw_output), output: Some(output), ..Extra::default() };
-            let exported = match &task.export.template {
-                Some(_) => self.transform(node, &task.export, output.clone(), extra, false)?,
-                None => self.transform(node, &task.export, self.state.context.clone(), extra, false)?,
-            };
-            self.state.context = exported;
+            let from = if export.template.is_some() { output.clone() } else { self.state.context.clone() };
+            self.state.context = self.transform(node, export, from, extra, false)?;
         }
         Ok(())
     }
@@ -172,8 +185,10 @@ impl Machine<'_> {
         self.record(|recorder| recorder.succeeded(key, &call, output));
         if let Some(undone) = call.undoes {
             self.end_step(call.step, StepStatus::Completed, None);
-            let original = self.state.inverses[undone].step;
-            self.record(|recorder| recorder.undone(original));
+            let original = self.state.inverses.iter().find(|i| i.key == undone).map(|i| i.step);
+            if let Some(original) = original {
+                self.record(|recorder| recorder.undone(original));
+            }
             return;
         }
         if let Some(inverse) = inverse {
@@ -187,7 +202,22 @@ impl Machine<'_> {
             });
         }
         if let Some(node) = call.node {
-            self.state.moves.push_back(Move::Done { node, output: output.clone(), then: None });
+            let output = self.answer(node, output);
+            self.state.moves.push_back(Move::Done { node, output, then: None });
+        }
+    }
+
+    /// What the task of a call gives, once the call was answered.
+    fn answer(&self, node: NodeId, output: &Value) -> Value {
+        let active = self.node(node);
+        let answer = active.task.map(|t| &self.definition.task(t).kind).and_then(|kind| match kind {
+            Kind::Call(call) => Some(call.answer),
+            _ => None,
+        });
+        match answer {
+            Some(Answer::Input) => active.input.clone(),
+            Some(Answer::Nothing) => Value::Null,
+            _ => output.clone(),
         }
     }
 
@@ -218,13 +248,14 @@ impl Machine<'_> {
                     self.state.moves.push_back(Move::Fail { node, error });
                 }
             }
+            Purpose::Consume => self.stop_consuming(node),
             Purpose::Timeout => {
                 let limit = timer.after_ms;
                 let what = match self.node(node).task {
                     Some(task) => format!("task `{}`", self.definition.task(task).name),
                     None => "the workflow".to_owned(),
                 };
-                let error = crate::WorkflowError::timeout(format!("{what} did not end within {limit} ms"));
+                let error = WorkflowError::timeout(format!("{what} did not end within {limit} ms"));
                 self.state.moves.push_back(Move::Fail { node, error });
             }
         }

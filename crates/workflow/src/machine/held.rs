@@ -3,7 +3,7 @@
 use super::Machine;
 use crate::event::{Change, Effect, RevisionNote};
 use crate::snapshot::Snapshot;
-use crate::state::{Activity, Move, PendingTimer, Phase, Purpose, State, call_effect};
+use crate::state::{Activity, Move, PendingTimer, Phase, Purpose, State, call_effect, listen_effect};
 
 impl Machine<'_> {
     /// From now on no call is asked for. Answers are taken, and what needs no call goes on. Waits and the pauses
@@ -70,6 +70,11 @@ impl Machine<'_> {
         }
         let timers = self.state.timers.iter().filter(|(id, t)| !t.due && !before.timers.contains_key(*id));
         self.effects.extend(timers.map(|(id, t)| Effect::Timer { id: id.clone(), at: t.at }));
+        for id in before.listens.keys().filter(|id| !self.state.listens.contains_key(*id)) {
+            self.effects.push(Effect::Unlisten { id: id.clone() });
+        }
+        let listens = self.state.listens.iter().filter(|(id, _)| !before.listens.contains_key(*id));
+        self.effects.extend(listens.map(|(id, l)| listen_effect(id, l)));
         if self.state.paused_at.is_none() {
             self.ask_held();
         }

@@ -4,7 +4,7 @@ use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::Machine;
-use crate::definition::Transform;
+use crate::definition::{Kind, Transform};
 use crate::duration::{DurationSpec, milliseconds};
 use crate::error::WorkflowError;
 use crate::expression::{Expression, Template};
@@ -22,14 +22,16 @@ pub(super) struct Extra<'a> {
 }
 
 impl Machine<'_> {
-    fn value(&self, node: NodeId, extra: Extra<'_>, name: &str) -> Value {
+    pub(super) fn value(&self, node: NodeId, extra: Extra<'_>, name: &str) -> Value {
         let state = &self.state;
         let active = state.nodes.get(&node);
         match name {
             "$context" => state.context.clone(),
             "$input" => active.map_or(Value::Null, |n| n.input.clone()),
             "$output" => extra.output.cloned().unwrap_or(Value::Null),
-            "$secrets" => json!({}),
+            "$authorization" => self.authorization(node),
+            // What a placeholder begins with; expressions name the secret after it.
+            "$secrets" => Value::String(start_of_secrets(&state.nonce())),
             "$runtime" => json!({"name": "homeostat", "version": env!("CARGO_PKG_VERSION"), "metadata": {}}),
             "$workflow" => json!({
                 "id": state.run,
@@ -59,6 +61,36 @@ impl Machine<'_> {
                     .map_or(Value::Null, |(_, v)| v.clone()),
             },
         }
+    }
+
+    /// The specification's authorization descriptor, as far as it is known before a call is made: tokens that are
+    /// fetched for the call do not come into the journal.
+    fn authorization(&self, node: NodeId) -> Value {
+        let Some(active) = self.state.nodes.get(&node) else { return Value::Null };
+        let with = match active.task.map(|t| &self.definition.task(t).kind) {
+            Some(Kind::Call(call)) => &call.with,
+            Some(Kind::Listen(listen)) => match &listen.subscription {
+                Some(subscription) => &subscription.with,
+                None => return Value::Null,
+            },
+            _ => return Value::Null,
+        };
+        let Some(policy) = AUTHENTICATIONS.iter().find_map(|path| with.property(path)) else {
+            return Value::Null;
+        };
+        let variable = |name: &str| match name {
+            "$authorization" => Value::Null,
+            name => self.value(node, Extra::default(), name),
+        };
+        let policy = policy.evaluate(&active.input, &variable).unwrap_or(Value::Null);
+        let Some((kind, of)) = policy.as_object().and_then(|p| p.iter().next()) else { return Value::Null };
+        let secret = start_of_secrets(&self.state.nonce());
+        let (scheme, parameter) = match kind.as_str() {
+            "basic" => ("Basic", basic(of, &secret)),
+            "digest" => ("Digest", Value::Null),
+            _ => ("Bearer", of["token"].clone()),
+        };
+        json!({"scheme": scheme, "parameter": parameter})
     }
 
     /// Evaluates a template for a node.
@@ -131,6 +163,33 @@ impl Machine<'_> {
                 milliseconds(&value).map_err(WorkflowError::expression)
             }
         }
+    }
+}
+
+/// Where calls have their authentication.
+const AUTHENTICATIONS: [&[&str]; 5] = [
+    &["authentication"],
+    &["endpoint", "authentication"],
+    &["service", "authentication"],
+    &["server", "authentication"],
+    &["transport", "http", "endpoint", "authentication"],
+];
+
+/// What every placeholder of a run begins with.
+fn start_of_secrets(nonce: &str) -> String {
+    let mut start = model::secret::placeholder(nonce, "", &[""; 0]);
+    start.pop();
+    start
+}
+
+/// The parameter of HTTP basic authentication (RFC 7617), when neither part is a secret.
+fn basic(of: &Value, secret: &str) -> Value {
+    use base64::Engine as _;
+    match (of["username"].as_str(), of["password"].as_str()) {
+        (Some(name), Some(password)) if !name.contains(secret) && !password.contains(secret) => {
+            base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}")).into()
+        }
+        _ => Value::Null,
     }
 }
 

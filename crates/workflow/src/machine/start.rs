@@ -95,10 +95,7 @@ impl Machine<'_> {
         while let Some(outer) = inside.and_then(|id| self.state.nodes.get(&id)).filter(|_| parent.is_none()) {
             (parent, inside) = (outer.step, outer.parent);
         }
-        let call = match &task.kind {
-            Kind::Call { function, .. } => Some(function.as_str()),
-            _ => None,
-        };
+        let call = task.kind.function();
         let (kind, at) = (task.kind.name(), self.state.now);
         recorder.began(Begun { step, path: &task.path, kind, call, attempt, parent, undoes: None, at });
     }
@@ -120,7 +117,7 @@ impl Machine<'_> {
             return Ok(());
         }
         let (given, parameters) = match (&task.kind, edited) {
-            (Kind::Call { .. }, parameters) => (None, parameters),
+            (Kind::Call(_), parameters) => (None, parameters),
             (_, input) => (input, None),
         };
         let input = match given {
@@ -154,7 +151,7 @@ impl Machine<'_> {
         let (raw, index) = (active.raw.clone(), active.task.expect("a step is a task"));
         let task = definition.task(index);
         if let Some(output) = &output {
-            self.export(node, task, output, output)?;
+            self.export(node, &task.export, output, output)?;
         }
         let output = output.unwrap_or_else(|| raw.clone());
         self.skipped(node, &raw);
@@ -214,13 +211,14 @@ impl Machine<'_> {
                 self.node_mut(node).activity = Activity::Wait;
                 self.set_timer(node, Purpose::Wait, ms);
             }
-            Kind::Call { function, with } => {
+            Kind::Call(call) => {
                 let parameters = match parameters {
                     Some(edited) => edited,
-                    None => self.evaluate(node, with, &input, Extra::default())?,
+                    None => self.evaluate(node, &call.with, &input, Extra::default())?,
                 };
-                self.call(node, function, parameters);
+                self.call(node, &call.function, parameters);
             }
+            Kind::Listen(listen) => self.listen(node, listen, &input)?,
             Kind::Do { .. } => {
                 self.node_mut(node).activity = Activity::Sequence { list: List::Do, at: 0 };
                 self.state.moves.push_back(Move::Next { sequence: node, input });

@@ -54,8 +54,11 @@ fn counterpart(from: &Definition, to: &Definition, index: TaskIndex) -> Result<T
 /// Why a task cannot go on as another; none when it can.
 fn difference(task: &Task, other: &Task) -> Option<String> {
     match (&task.kind, &other.kind) {
-        (Kind::Call { function, .. }, Kind::Call { function: called, .. }) if function != called => {
-            Some(format!("the task there calls `{}`, not `{}`", clip(called), clip(function)))
+        (Kind::Call(call), Kind::Call(other)) if call.function != other.function => {
+            Some(format!("the task there calls `{}`, not `{}`", clip(&other.function), clip(&call.function)))
+        }
+        (Kind::Listen(listen), Kind::Listen(other)) if !listen.goes_on_as(other) => {
+            Some("the task there listens to other events".to_owned())
         }
         (
             Kind::Fork { branches, compete },

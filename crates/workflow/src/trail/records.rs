@@ -53,6 +53,11 @@ fn happened(state: &State, definition: &Definition, event: &Event) -> (&'static 
             ("call_failed", answered(state, key, &how))
         }
         Event::TimerFired { id, .. } => ("timer_fired", fired(state, definition, id)),
+        Event::EventReceived { id, event, .. } => ("event_received", heard(state, definition, id, event)),
+        Event::ListenFailed { id, error, .. } => {
+            let how = format!("cannot listen: {}", clip(&error.sentence()));
+            ("listen_failed", format!("{}: {how}", listener(state, definition, id)))
+        }
         Event::CancelRequested { by, .. } => ("cancel_requested", format!("{} wants it to end", clip(by))),
         Event::PauseRequested { by, .. } => ("pause_requested", format!("held by {}", clip(by))),
         Event::ResumeRequested { by, .. } => ("resume_requested", format!("let go on by {}", clip(by))),
@@ -77,6 +82,16 @@ fn answered(state: &State, key: &str, how: &str) -> String {
     }
 }
 
+fn listener<'d>(state: &State, definition: &'d Definition, id: &str) -> &'d str {
+    let node = state.listens.get(id).and_then(|l| state.nodes.get(&l.node));
+    node.and_then(|n| n.task).map_or("nobody", |t| definition.task(t).name.as_str())
+}
+
+fn heard(state: &State, definition: &Definition, id: &str, event: &serde_json::Value) -> String {
+    let what = event.get("type").and_then(serde_json::Value::as_str).unwrap_or("a message");
+    format!("{}: {} came", clip(listener(state, definition, id)), clip(what))
+}
+
 fn fired(state: &State, definition: &Definition, id: &str) -> String {
     let Some(timer) = state.timers.get(id) else {
         return "a timer of something that had ended; nothing came of it".to_owned();
@@ -87,6 +102,7 @@ fn fired(state: &State, definition: &Definition, id: &str) -> String {
         Purpose::Wait => "the wait is over",
         Purpose::Retry => "time for the next attempt",
         Purpose::Timeout => "its time is up",
+        Purpose::Consume => "the time to consume messages is over",
     };
     let held = if state.paused_at.is_some() { ", which takes effect when the run goes on" } else { "" };
     format!("{}: {what}{held}", clip(name))
