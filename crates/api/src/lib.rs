@@ -5,12 +5,15 @@
 
 mod access;
 pub mod app;
+pub mod approvals;
 pub mod audit;
 pub mod auth;
 pub mod autonomy;
+pub mod bulk;
 pub mod changes;
 pub mod decisions;
 pub mod demo;
+pub mod holds;
 pub mod incidents;
 pub mod ingest;
 pub mod metrics;
@@ -21,6 +24,7 @@ pub mod problem;
 pub mod router;
 pub mod runbooks;
 pub mod runs;
+pub mod schedules;
 pub mod security;
 pub mod services;
 pub mod session;
@@ -28,6 +32,7 @@ pub mod status;
 pub mod stream;
 pub mod telemetry;
 pub mod tokens;
+pub mod workflows;
 
 pub use app::{App, ComponentState, ComponentStatus, DemoControl, Environment};
 pub use problem::{Code, Problem};

@@ -22,8 +22,8 @@ use crate::access::{self, Table};
 use crate::app::App;
 use crate::problem::{self, Code, Problem};
 use crate::{
-    audit, autonomy, changes, decisions, demo, incidents, ingest, metrics, overview, policy, runbooks, runs,
-    security, services, session, status, stream, telemetry, tokens,
+    approvals, audit, autonomy, bulk, changes, decisions, demo, holds, incidents, ingest, metrics, overview,
+    policy, runbooks, runs, schedules, security, services, session, status, stream, telemetry, tokens, workflows,
 };
 
 #[derive(OpenApi)]
@@ -74,7 +74,26 @@ fn resources(max_body_bytes: usize) -> OpenApiRouter<App> {
         .routes(routes!(changes::list))
         .routes(routes!(runs::list, runs::create))
         .routes(routes!(runs::get))
+        .routes(routes!(runs::journal))
+        .routes(routes!(runs::pause))
+        .routes(routes!(runs::resume))
         .routes(routes!(runs::cancel))
+        .routes(routes!(runs::retry))
+        .routes(routes!(runs::skip))
+        .routes(routes!(runs::migrate))
+        .routes(routes!(bulk::change))
+        .routes(routes!(holds::get, holds::update))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::reject))
+        .routes(routes!(workflows::list))
+        .routes(routes!(workflows::get, workflows::update, workflows::delete))
+        .routes(routes!(workflows::versions))
+        .routes(routes!(workflows::validate))
+        .routes(routes!(workflows::schema))
+        .routes(routes!(workflows::plan))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::update))
         .routes(routes!(runbooks::list))
         .routes(routes!(runbooks::get))
         .routes(routes!(policy::get))

@@ -3,50 +3,180 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use engine::command::{AllowedAction, Command, Reply, Role, run_actions};
+use engine::command::{AllowedAction, Asker, Command, Reply, Role};
+use engine::operate::{RunCommand, run_actions, step_actions};
 use engine::records::{Record, name_of};
-use model::{Run, RunId, RunStatus};
+use engine::runs::Change;
+use model::{Run, RunId, RunPurpose, RunStatus, Step, Timestamp};
 use ports::{Direction, Filter, Index, Query as StoreQuery};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::page::{Body, Page, Path, Query, check_name, limit};
+use crate::page::{Body, Page, Path, Query, check_name, check_prose, limit};
 use crate::problem::{Code, Problem};
+use crate::workflows::Graph;
 
-/// Conditions on runs.
-#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+/// Most runs that one run is shown to have called.
+const MAX_CHILDREN: usize = 1_000;
+/// Pages that are looked through for a text before a page is given as it is.
+const MAX_LOOKED: usize = 20;
+
+/// Conditions on runs; all must hold.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
 #[into_params(parameter_in = Query)]
+#[serde(default)]
 pub struct RunFilter {
     /// Status.
     pub status: Option<RunStatus>,
     /// Incident id.
     pub incident: Option<String>,
+    /// Workflow or runbook name.
+    pub workflow: Option<String>,
+    /// The service it touches.
+    pub service: Option<String>,
+    /// Why it exists: `incident`, `manual`, `schedule`, `event`, `subflow`.
+    pub purpose: Option<String>,
+    /// Text in its id, workflow, service, error or what it waits for.
+    pub text: Option<String>,
+    /// Accepted at or after this time (RFC 3339).
+    pub since: Option<Timestamp>,
+    /// Accepted before this time (RFC 3339).
+    pub until: Option<Timestamp>,
     /// Where the page before ended.
     pub cursor: Option<String>,
     /// At most this many, 1 to 1000; 50 unless told.
     pub limit: Option<usize>,
 }
 
-/// A run, its definition and what can be done about it.
+impl RunFilter {
+    fn query(&self, at_most: usize) -> StoreQuery {
+        let text = |value: &str| vec![Index::Text(value.to_owned())];
+        let mut query = StoreQuery::of(Run::KIND)
+            .order("started_at", Direction::Descending)
+            .limit(at_most)
+            .cursor(self.cursor.clone());
+        let status = self.status.map(|s| name_of(&s));
+        for (field, wanted) in [
+            ("status", &status),
+            ("incident", &self.incident),
+            ("workflow", &self.workflow),
+            ("service", &self.service),
+            ("purpose", &self.purpose),
+        ] {
+            if let Some(wanted) = wanted {
+                query = query.filter(Filter::In(field, text(wanted)));
+            }
+        }
+        if let Some(since) = self.since {
+            query = query.filter(Filter::AtLeast("started_at", Index::Int(since.as_unix_ms())));
+        }
+        if let Some(until) = self.until {
+            query = query.filter(Filter::Below("started_at", Index::Int(until.as_unix_ms())));
+        }
+        query
+    }
+
+    fn has_text(&self, run: &Run) -> bool {
+        let Some(text) = self.text.as_ref().map(|t| t.to_lowercase()) else { return true };
+        let places = [
+            Some(run.id.as_str()),
+            Some(run.workflow.as_str()),
+            run.service.as_deref(),
+            run.error.as_deref(),
+            run.waits_for.as_deref(),
+        ];
+        places.into_iter().flatten().any(|place| place.to_lowercase().contains(&text))
+    }
+}
+
+/// A run in a list, with what can be done about it.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct RunDetail {
+pub struct RunItem {
     /// The run.
+    #[serde(flatten)]
     pub run: Run,
-    /// The workflow it runs on, as JSON.
-    #[schema(value_type = Object)]
-    pub definition: Value,
+    /// Name of the innermost task under way.
+    pub current_step: Option<String>,
+    /// The run that called it.
+    pub parent: Option<RunId>,
     /// What the asker could do.
     pub allowed_actions: Vec<AllowedAction>,
+}
+
+impl RunItem {
+    fn of(run: Run, role: Role) -> Self {
+        let parent = match &run.purpose {
+            RunPurpose::Subflow { run, .. } => Some(run.clone()),
+            _ => None,
+        };
+        let current_step = run
+            .current
+            .last()
+            .and_then(|path| path.rsplit('/').next())
+            .map(|name| name.replace("~1", "/").replace("~0", "~"));
+        Self { current_step, parent, allowed_actions: run_actions(&run, role), run }
+    }
+}
+
+/// A step, with what can be done about it.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct StepItem {
+    /// Its place in the order in which steps began.
+    pub n: usize,
+    /// The step it is inside of.
+    pub parent: Option<usize>,
+    /// Whether the run went back to before it.
+    pub revised: bool,
+    /// What a person did to it.
+    pub note: Option<String>,
+    /// The step.
+    #[serde(flatten)]
+    pub step: Step,
+    /// What the asker could do.
+    pub allowed_actions: Vec<AllowedAction>,
+}
+
+/// A run, its steps and definition, as it is or was.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RunDetail {
+    /// The run, standing where it stood at the record that was asked for.
+    #[serde(flatten)]
+    pub item: RunItem,
+    /// Its steps up to that record, in order of start.
+    pub steps: Vec<StepItem>,
+    /// What tasks had exported, as `$context`.
+    #[schema(value_type = Object)]
+    pub context: Value,
+    /// How many records its journal has.
+    pub records: u64,
+    /// The record that was asked for.
+    pub at: u64,
+    /// The workflow it follows, as JSON.
+    #[schema(value_type = Object)]
+    pub definition: Value,
+    /// Its diagram.
+    pub graph: Graph,
+    /// Runs that it called, oldest first.
+    pub children: Vec<RunItem>,
+}
+
+/// Which record a run is shown at.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AtRecord {
+    /// Only the records up to this one; all unless told.
+    pub at: Option<u64>,
 }
 
 /// What to run.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 pub struct RunRequest {
-    /// Runbook name.
-    pub runbook: String,
-    /// Input of its workflow; an empty object unless told.
+    /// Runbook name, or `namespace.name` with or without `:version`.
+    #[serde(alias = "runbook")]
+    pub workflow: String,
+    /// Its input; an empty object unless told.
     #[schema(value_type = Object)]
     #[serde(default = "no_input")]
     pub input: Value,
@@ -63,45 +193,166 @@ pub struct RunStarted {
     pub id: RunId,
 }
 
+/// Why.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+pub struct Reason {
+    /// In a person's words.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// What to begin again.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+pub struct RetryRequest {
+    /// The step; the one that failed unless told.
+    pub step: Option<usize>,
+    /// What to give it in place of what it had.
+    #[schema(value_type = Object)]
+    pub input: Option<Value>,
+}
+
+/// What to take as done.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+pub struct SkipRequest {
+    /// The step; the one that failed unless told.
+    pub step: Option<usize>,
+    /// What it is taken to have given; its input unless told.
+    #[schema(value_type = Object)]
+    pub output: Option<Value>,
+    /// Why.
+    pub reason: String,
+}
+
+/// The version to follow.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+pub struct MigrateRequest {
+    /// The version; the newest unless told.
+    pub version: Option<String>,
+}
+
 /// Lists runs, newest first.
 #[utoipa::path(get, path = "/runs", operation_id = "list_runs", tag = "automation", params(RunFilter),
-    responses((status = 200, body = Page<Run>)), extensions(("x-required-role" = json!("viewer"))))]
+    responses((status = 200, body = Page<RunItem>)), extensions(("x-required-role" = json!("viewer"))))]
 pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Query(filter): Query<RunFilter>,
-) -> Result<Json<Page<Run>>, Problem> {
-    caller.require(Role::Viewer)?;
-    let mut query = StoreQuery::of(Run::KIND)
-        .order("started_at", Direction::Descending)
-        .limit(limit(filter.limit)?)
-        .cursor(filter.cursor);
-    if let Some(status) = filter.status {
-        query = query.filter(Filter::In("status", vec![Index::Text(name_of(&status))]));
-    }
-    if let Some(incident) = filter.incident {
-        query = query.filter(Filter::In("incident", vec![Index::Text(incident)]));
-    }
-    Ok(Json(app.engine.records().list::<Run>(&query).await?.into()))
+) -> Result<Json<Page<RunItem>>, Problem> {
+    let asker = caller.require(Role::Viewer)?;
+    let page = find(&app, &filter, limit(filter.limit)?).await?;
+    Ok(Json(page.map(|run| RunItem::of(run, asker.role))))
 }
 
-/// One run.
+/// A page of runs; with a text as many pages as are needed to find some, within bounds.
+pub(crate) async fn find(app: &App, filter: &RunFilter, at_most: usize) -> Result<Page<Run>, Problem> {
+    let mut query = filter.query(at_most);
+    let mut found = Vec::new();
+    for _ in 0..MAX_LOOKED {
+        let page = app.engine.records().list::<Run>(&query).await?;
+        found.extend(page.items.into_iter().filter(|run| filter.has_text(run)));
+        query.cursor = page.next;
+        if !found.is_empty() || query.cursor.is_none() {
+            break;
+        }
+    }
+    Ok(Page { items: found, next: query.cursor })
+}
+
+/// One run with its steps, as it is, or as it was after an earlier record of its journal.
 #[utoipa::path(get, path = "/runs/{id}", operation_id = "get_run", tag = "automation",
-    params(("id" = String, Path)), responses((status = 200, body = RunDetail)),
+    params(("id" = String, Path), AtRecord), responses((status = 200, body = RunDetail)),
     extensions(("x-required-role" = json!("viewer"))))]
 pub async fn get(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
+    Query(wanted): Query<AtRecord>,
 ) -> Result<Json<RunDetail>, Problem> {
     let asker = caller.require(Role::Viewer)?;
     let run = app.engine.records().get::<Run>(&id).await?.ok_or_else(|| Problem::not_found("run", &id))?;
-    let definition = app.engine.definition_of(&run).await?;
-    let allowed_actions = run_actions(&run, asker.role);
-    Ok(Json(RunDetail { run, definition, allowed_actions }))
+    let story = app.engine.stories().story(&run, wanted.at).await.map_err(|e| told(&e))?;
+    let children = StoreQuery::of(Run::KIND)
+        .filter(Filter::In("parent", vec![Index::Text(id)]))
+        .order("started_at", Direction::Ascending);
+    let children = app.engine.records().all::<Run>(children, MAX_CHILDREN).await?;
+    let steps = story.view.steps.into_iter().map(|view| StepItem {
+        allowed_actions: step_actions(&run, &view, asker.role),
+        n: view.n,
+        parent: view.parent,
+        revised: view.revised,
+        note: view.note,
+        step: view.step,
+    });
+    let steps = steps.collect();
+    let item = RunItem::of(run, asker.role);
+    let run = Run { status: story.view.status, output: story.view.output, error: story.view.error, ..item.run };
+    Ok(Json(RunDetail {
+        item: RunItem { run, ..item },
+        steps,
+        context: story.view.context,
+        records: story.records,
+        at: story.at,
+        definition: story.pinned.definition.to_json().clone(),
+        graph: Graph::of(&story.pinned.definition),
+        children: children.into_iter().map(|child| RunItem::of(child, asker.role)).collect(),
+    }))
 }
 
-/// Starts a runbook. An `Idempotency-Key` header (1 to 200 characters) makes a repeated request the same run;
+fn told(error: &engine::stories::StoryError) -> Problem {
+    Problem::new(Code::Internal, format!("the journal of the run cannot be read: {error}"))
+}
+
+/// A line of the journal of a run.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct JournalItem {
+    /// Sequence of its record.
+    pub sequence: usize,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Type of the event: `call_succeeded`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What happened and what came of it.
+    pub summary: String,
+}
+
+/// A page of a journal.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct JournalRange {
+    /// Only records after this one.
+    pub after: Option<u64>,
+    /// At most this many, 1 to 1000; 50 unless told.
+    pub limit: Option<usize>,
+}
+
+/// The journal of a run, one line for each event.
+#[utoipa::path(get, path = "/runs/{id}/journal", operation_id = "list_run_journal", tag = "automation",
+    params(("id" = String, Path), JournalRange), responses((status = 200, body = Page<JournalItem>)),
+    extensions(("x-required-role" = json!("viewer"))))]
+pub async fn journal(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(range): Query<JournalRange>,
+) -> Result<Json<Page<JournalItem>>, Problem> {
+    caller.require(Role::Viewer)?;
+    let run = app.engine.records().get::<Run>(&id).await?.ok_or_else(|| Problem::not_found("run", &id))?;
+    let after = usize::try_from(range.after.unwrap_or(0)).unwrap_or(usize::MAX);
+    let lines = app.engine.stories().lines(&run.id).await.map_err(|e| told(&e))?;
+    let at_most = limit(range.limit)?;
+    let mut items = lines.into_iter().filter(|line| line.sequence > after).map(|line| JournalItem {
+        sequence: line.sequence,
+        at: line.at,
+        kind: line.kind,
+        summary: line.summary,
+    });
+    let page: Vec<JournalItem> = items.by_ref().take(at_most).collect();
+    let next = items.next().and_then(|_| page.last().map(|last| last.sequence.to_string()));
+    Ok(Json(Page { items: page, next }))
+}
+
+/// Starts a workflow. An `Idempotency-Key` header (1 to 200 characters) makes a repeated request the same run;
 /// a key that was used for another request is refused.
 #[utoipa::path(post, path = "/runs", operation_id = "create_run", tag = "automation", request_body = RunRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; equal keys start one run")),
@@ -113,7 +364,7 @@ pub async fn create(
     Body(request): Body<RunRequest>,
 ) -> Result<(StatusCode, Json<RunStarted>), Problem> {
     let asker = caller.require(Role::Operator)?;
-    check_name("/runbook", &request.runbook, 200)?;
+    check_name("/workflow", &request.workflow, 200)?;
     let key = match headers.get("idempotency-key").map(|v| v.to_str()) {
         None => app.auth.nonce(),
         Some(Ok(key)) if (1..=200).contains(&key.len()) => key.to_owned(),
@@ -123,13 +374,13 @@ pub async fn create(
     };
     // Keys of different people and tokens never meet.
     let key = json!([asker.actor, key]).to_string();
-    let RunRequest { runbook, input } = request;
-    let command = Command::StartRun { runbook: runbook.clone(), input: input.clone(), key };
+    let RunRequest { workflow, input } = request;
+    let command = Command::StartRun { workflow: workflow.clone(), input: input.clone(), key };
     let Reply::Run(id) = app.engine.ask(asker, command).await? else {
         return Err(Problem::new(Code::Internal, "the engine started no run"));
     };
     let run = app.engine.records().get::<Run>(id.as_str()).await?;
-    if run.is_some_and(|run| run.workflow != runbook || !is_of(&run.input, &input)) {
+    if run.is_some_and(|run| run.workflow != workflow || !is_of(&run.input, &input)) {
         let detail =
             format!("the Idempotency-Key was used for another request, which started {id}; use a new key");
         return Err(Problem::new(Code::Conflict, detail));
@@ -145,16 +396,108 @@ fn is_of(input: &Value, asked: &Value) -> bool {
     }
 }
 
-/// Ends a run; what it did is undone.
-#[utoipa::path(post, path = "/runs/{id}/cancel", operation_id = "cancel_run", tag = "automation",
+async fn ask(app: &App, asker: Asker, command: RunCommand) -> Result<StatusCode, Problem> {
+    app.engine.ask(asker, Command::Runs(command)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn id_of(id: &str) -> Result<RunId, Problem> {
+    RunId::parse(id).map_err(|detail| Problem::invalid("id", detail))
+}
+
+/// Holds a run before its next call.
+#[utoipa::path(post, path = "/runs/{id}/pause", operation_id = "pause_run", tag = "automation",
+    params(("id" = String, Path)), request_body = Reason, responses((status = 204)),
+    extensions(("x-required-role" = json!("operator"))))]
+pub async fn pause(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(Reason { reason }): Body<Reason>,
+) -> Result<StatusCode, Problem> {
+    let asker = caller.require(Role::Operator)?;
+    check_prose("/reason", &reason)?;
+    ask(&app, asker, RunCommand::Pause { run: id_of(&id)?, reason }).await
+}
+
+/// Lets a held run go on.
+#[utoipa::path(post, path = "/runs/{id}/resume", operation_id = "resume_run", tag = "automation",
     params(("id" = String, Path)), responses((status = 204)), extensions(("x-required-role" = json!("operator"))))]
-pub async fn cancel(
+pub async fn resume(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let asker = caller.require(Role::Operator)?;
-    let id = RunId::parse(&id).map_err(|detail| Problem::invalid("id", detail))?;
-    app.engine.ask(asker, Command::CancelRun(id)).await?;
+    ask(&app, asker, RunCommand::Resume(id_of(&id)?)).await
+}
+
+/// Ends a run; what it did is undone.
+#[utoipa::path(post, path = "/runs/{id}/cancel", operation_id = "cancel_run", tag = "automation",
+    params(("id" = String, Path)), request_body = Reason, responses((status = 204)),
+    extensions(("x-required-role" = json!("operator"))))]
+pub async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(Reason { reason }): Body<Reason>,
+) -> Result<StatusCode, Problem> {
+    let asker = caller.require(Role::Operator)?;
+    check_prose("/reason", &reason)?;
+    ask(&app, asker, RunCommand::Cancel { run: id_of(&id)?, reason }).await
+}
+
+/// Begins a step of a run again, and everything after it; also of a run that is over.
+#[utoipa::path(post, path = "/runs/{id}/retry", operation_id = "retry_run", tag = "automation",
+    params(("id" = String, Path)), request_body = RetryRequest, responses((status = 204)),
+    extensions(("x-required-role" = json!("operator"))))]
+pub async fn retry(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(wanted): Body<RetryRequest>,
+) -> Result<StatusCode, Problem> {
+    let asker = caller.require(Role::Operator)?;
+    let change = Change::Retry { step: wanted.step, input: wanted.input };
+    app.engine.change(&asker, &id_of(&id)?, &change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes a step of a run as done, and goes on after it; also of a run that is over.
+#[utoipa::path(post, path = "/runs/{id}/skip", operation_id = "skip_run_step", tag = "automation",
+    params(("id" = String, Path)), request_body = SkipRequest, responses((status = 204)),
+    extensions(("x-required-role" = json!("operator"))))]
+pub async fn skip(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(wanted): Body<SkipRequest>,
+) -> Result<StatusCode, Problem> {
+    let asker = caller.require(Role::Operator)?;
+    check_prose("/reason", &wanted.reason)?;
+    if wanted.reason.trim().is_empty() {
+        return Err(Problem::invalid("/reason", "say why the step is skipped"));
+    }
+    let change = Change::Skip { step: wanted.step, output: wanted.output, reason: wanted.reason };
+    app.engine.change(&asker, &id_of(&id)?, &change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets a run follow another version of its workflow from where it stands.
+#[utoipa::path(post, path = "/runs/{id}/migrate", operation_id = "migrate_run", tag = "automation",
+    params(("id" = String, Path)), request_body = MigrateRequest, responses((status = 204)),
+    extensions(("x-required-role" = json!("operator"))))]
+pub async fn migrate(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(wanted): Body<MigrateRequest>,
+) -> Result<StatusCode, Problem> {
+    let asker = caller.require(Role::Operator)?;
+    let run = app.engine.records().get::<Run>(&id).await?.ok_or_else(|| Problem::not_found("run", &id))?;
+    let (name, _) = engine::runs::split_name(&run.workflow);
+    let text = wanted.version.map_or_else(|| name.to_owned(), |version| format!("{name}:{version}"));
+    let to = app.engine.overlook().library.get(&text).ok_or_else(|| Problem::not_found("workflow", &text))?;
+    app.engine.change(&asker, &run.id, &Change::Migrate { to }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,10 +2,12 @@
 
 use model::{
     Actor, AuditEntry, AutonomyGrant, Decision, DecisionId, Disposition, Incident, IncidentId,
-    IncidentStatus, Run, RunId, Service,
+    IncidentStatus, RunId, Service,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::operate::RunCommand;
 
 /// What a person or a token may do. Each role includes those before it.
 #[derive(
@@ -39,17 +41,17 @@ pub enum Command {
     Approve(DecisionId),
     /// A person refuses a proposal.
     Reject(DecisionId, String),
-    /// A person starts a runbook; the key makes a repeated request the same run.
+    /// A person starts a workflow; the key makes a repeated request the same run.
     StartRun {
-        /// Runbook name.
-        runbook: String,
-        /// Input of its workflow.
+        /// Runbook name, or `namespace.name` with or without `:version`.
+        workflow: String,
+        /// Its input.
         input: Value,
         /// Equal keys start one run.
         key: String,
     },
-    /// A person ends a run; what it did is undone.
-    CancelRun(RunId),
+    /// A person asks something of runs or workflows.
+    Runs(RunCommand),
     /// Replaces all grants of autonomy.
     SetGrants(Vec<AutonomyGrant>),
     /// Engages or releases the stop switch.
@@ -67,6 +69,13 @@ pub enum Reply {
     Done,
     /// This run was started (or is the one started before with the same key).
     Run(RunId),
+    /// This version of a workflow is stored.
+    Workflow {
+        /// `namespace.name`.
+        name: String,
+        /// The version.
+        version: String,
+    },
 }
 
 /// Why a request was refused.
@@ -81,6 +90,9 @@ pub enum Refusal {
     /// The request itself is wrong.
     #[error("{0}")]
     Invalid(String),
+    /// The run went on while the request was made ready.
+    #[error("the run went on meanwhile; look at it again")]
+    Moved,
     /// The engine is stopping.
     #[error("the engine is stopping; try again in a moment")]
     Stopping,
@@ -130,7 +142,9 @@ impl Asker {
     }
 }
 
-fn action(
+/// Something that could be done with POST on a path, and why not when not.
+#[must_use]
+pub fn action(
     name: &str,
     title: &str,
     path: String,
@@ -186,12 +200,6 @@ pub fn refuse_answer(decision: &Decision) -> Option<String> {
     }
 }
 
-/// Why a run cannot be cancelled.
-#[must_use]
-pub fn refuse_cancel(run: &Run) -> Option<String> {
-    run.status.is_over().then(|| "it is over".to_owned())
-}
-
 /// What can be done about an incident.
 #[must_use]
 pub fn incident_actions(incident: &Incident, run_active: bool, role: Role) -> Vec<AllowedAction> {
@@ -226,17 +234,4 @@ pub fn decision_actions(decision: &Decision, incident_open: bool, role: Role) ->
         action("approve", "Approve and run", path("approve"), role, Role::Approver, refused.clone()),
         action("reject", "Reject", path("reject"), role, Role::Approver, refused),
     ]
-}
-
-/// What can be done about a run.
-#[must_use]
-pub fn run_actions(run: &Run, role: Role) -> Vec<AllowedAction> {
-    vec![action(
-        "cancel",
-        "Cancel and undo",
-        format!("/runs/{}/cancel", run.id),
-        role,
-        Role::Operator,
-        refuse_cancel(run),
-    )]
 }

@@ -264,7 +264,7 @@ impl Situation {
             deploys: recommendation.is_some_and(|r| r.deploys),
             seconds_since_last_action: last.map(|at| self.now.since_ms(at) as f64 / 1_000.0),
             deploys_last_hour: count(self.acted.iter().filter(|a| self.deploys(&a.action))),
-            running_actions: count(self.runs.values().filter(|r| !r.run.status.is_over())),
+            running_actions: count(self.runs.iter()),
             failed_runs_in_a_row: track.map_or(0, |t| t.consecutive_failures),
             flaps: u32::try_from(flaps).unwrap_or(u32::MAX),
             repeated,
@@ -436,7 +436,7 @@ impl Situation {
             .filter(|r| r.status == RunStatus::Faulted && incident.runs.contains(&r.id))
             .filter_map(|r| match &r.purpose {
                 model::RunPurpose::Incident { class, .. } => Some((*class, r.workflow.clone())),
-                model::RunPurpose::Manual { .. } => None,
+                _ => None,
             })
             .collect();
         failed.into_iter().collect()

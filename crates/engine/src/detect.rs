@@ -150,7 +150,7 @@ impl Detect {
         }
         self.progress.signals.fetch_add(batch.signals.len() as u64, Ordering::Relaxed);
         self.publish_pulse(at, batch, &out.derived);
-        let mut told = Observations { at: batch.received_at, ..Observations::default() };
+        let mut told = Observations { at: batch.received_at, offset, ..Observations::default() };
         told.take_facts(&batch.signals);
         told.take_metrics(&out.derived);
         told.findings = out.findings;

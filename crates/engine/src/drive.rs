@@ -7,14 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{ActionCall, RunId};
-use ports::{Actuator, Clock, Retry, Store};
+use ports::{Actuator, Blobs, Clock, Op, Retry, Store};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use workflow::WorkflowError;
 
 use crate::act::CallAnswer;
 use crate::command::{Asker, Command, Refusal, Reply};
+use crate::functions::{self, Functions};
 use crate::observation::Observations;
+use crate::overflow;
+use crate::runs::{Hold, Library, Scheduled, Subscribe};
 use crate::situation::{Dispatch, Effects, Situation};
 
 /// What the loop is told.
@@ -23,6 +28,8 @@ pub(crate) enum Message {
     Observed(Observations),
     /// A call was answered.
     Answered(RunId, String, CallAnswer),
+    /// A subscription of a run has a message, or ended with an error.
+    Message(RunId, String, Result<Value, WorkflowError>),
     /// A person asks.
     Asked(Asker, Command, oneshot::Sender<Result<Reply, Refusal>>),
     /// Answered once everything before it is durable.
@@ -30,7 +37,7 @@ pub(crate) enum Message {
 }
 
 /// What others may look at without asking the loop.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Overlook {
     /// The service graph.
     pub graph: model::ServiceGraph,
@@ -38,6 +45,12 @@ pub struct Overlook {
     pub stop: crate::records::StopSwitch,
     /// Grants in force.
     pub grants: crate::records::Grants,
+    /// The workflows that can be started.
+    pub library: Arc<Library>,
+    /// Holds in force.
+    pub holds: Vec<Hold>,
+    /// Workflows with a schedule.
+    pub schedules: Vec<Scheduled>,
     /// Why the store refuses writes, when it does.
     pub store_failing: Option<String>,
 }
@@ -46,11 +59,16 @@ pub(crate) struct Drive {
     pub(crate) situation: Situation,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) blobs: Arc<dyn Blobs>,
     /// By name of the host they act through.
     pub(crate) actuators: BTreeMap<String, Arc<dyn Actuator>>,
+    pub(crate) functions: Arc<Functions>,
+    pub(crate) subscriptions: BTreeMap<(RunId, String), CancellationToken>,
     pub(crate) inbox: mpsc::Receiver<Message>,
     pub(crate) to_loop: mpsc::WeakSender<Message>,
     pub(crate) overlook: watch::Sender<Overlook>,
+    /// The outlook that `overlook` tells of.
+    pub(crate) shown: u64,
 }
 
 /// How often time passes for the loop.
@@ -74,6 +92,7 @@ impl Drive {
         loop {
             let mut effects = Effects::default();
             let mut waiting = Vec::new();
+            let due = self.due_in();
             tokio::select! {
                 message = self.inbox.recv() => {
                     let Some(message) = message else { break };
@@ -84,6 +103,7 @@ impl Drive {
                     }
                 }
                 _ = tick.tick() => effects = self.situation.tick(self.clock.now()),
+                () = tokio::time::sleep(due) => effects = self.situation.tick(self.clock.now()),
                 () = cancel.cancelled() => break,
             }
             self.settle(effects, waiting, &calls).await;
@@ -92,12 +112,21 @@ impl Drive {
         calls.close();
     }
 
+    /// How long until a timer of a run is due; the tick comes sooner otherwise.
+    fn due_in(&self) -> Duration {
+        let ms = self.situation.next_due().map_or(i64::MAX, |at| at.since_ms(self.clock.now()));
+        Duration::from_millis(u64::try_from(ms).unwrap_or(0)).clamp(Duration::from_millis(1), TICK * 2)
+    }
+
     fn take(&mut self, message: Message, effects: &mut Effects, waiting: &mut Vec<Waiting>) {
         let now = self.clock.now();
         match message {
             Message::Observed(seen) => effects.merge(self.situation.observe(now, seen)),
             Message::Answered(run, key, answer) => {
                 effects.merge(self.situation.answer(now, &run, &key, answer))
+            }
+            Message::Message(run, id, message) => {
+                effects.merge(self.situation.message(now, &run, &id, message));
             }
             Message::Asked(asker, command, reply) => {
                 if matches!(command, Command::Services(..)) {
@@ -116,10 +145,11 @@ impl Drive {
 
     /// Commits, then answers and dispatches. A store that refuses is asked again until it takes the writes:
     /// what the loop has decided must not be forgotten.
-    async fn settle(&mut self, effects: Effects, waiting: Vec<Waiting>, calls: &TaskTracker) {
-        if !effects.ops.is_empty() {
+    async fn settle(&mut self, mut effects: Effects, waiting: Vec<Waiting>, calls: &TaskTracker) {
+        let ops = std::mem::take(&mut effects.ops);
+        if !ops.is_empty() {
             let mut backoff = Duration::from_millis(20);
-            while let Err(error) = self.store.commit(effects.ops.clone()).await {
+            while let Err(error) = self.write(&ops).await {
                 assert!(
                     !matches!(error, ports::Error::Conflict { .. }),
                     "another writer changed the loop's state; only one loop may hold a data folder: {error}"
@@ -141,35 +171,69 @@ impl Drive {
         for dispatch in effects.calls {
             self.dispatch(dispatch, calls);
         }
+        for gone in effects.unsubscribes {
+            if let Some(subscription) = self.subscriptions.remove(&gone) {
+                subscription.cancel();
+            }
+        }
+        for subscribe in effects.subscribes {
+            self.subscribe(subscribe, calls);
+        }
     }
 
-    fn show(&self) {
-        let graph = self.situation.graph();
-        let (stop, grants) = (self.situation.stop_switch(), self.situation.grants());
-        self.overlook.send_if_modified(|o| {
-            let same =
-                o.graph == graph && &o.stop == stop && &o.grants == grants && o.store_failing.is_none();
-            if !same {
-                *o = Overlook { graph, stop: stop.clone(), grants: grants.clone(), store_failing: None };
+    /// Large records go to blobs first; what a crash leaves of those without a record is collected.
+    async fn write(&self, ops: &[Op]) -> ports::Result<()> {
+        let ops = overflow::outline(ops, self.blobs.as_ref()).await?;
+        self.store.commit(ops).await.map(drop)
+    }
+
+    fn subscribe(&mut self, wanted: Subscribe, calls: &TaskTracker) {
+        let Some(to_loop) = self.to_loop.upgrade() else { return };
+        let place = (wanted.run.clone(), wanted.id.clone());
+        if self.subscriptions.contains_key(&place) {
+            return;
+        }
+        let cancel = CancellationToken::new();
+        self.subscriptions.insert(place, cancel.clone());
+        let functions = Arc::clone(&self.functions);
+        calls.spawn(async move {
+            let gone = cancel.clone();
+            tokio::select! {
+                () = functions.subscribe(wanted, to_loop) => {}
+                () = gone.cancelled() => {}
             }
-            !same
         });
     }
 
-    /// The actuator of the host that runs the service; without one, any that offers the action.
+    fn show(&mut self) {
+        let outlook = self.situation.outlook();
+        if outlook == self.shown && self.overlook.borrow().store_failing.is_none() {
+            return;
+        }
+        self.shown = outlook;
+        self.overlook.send_replace(self.situation.overlook());
+    }
+
+    /// The function of this name; else the actuator of the host that runs the service; without one, any that
+    /// offers the action.
     fn actuator_for(&self, dispatch: &Dispatch) -> Option<Arc<dyn Actuator>> {
+        if let Some(function) = self.functions.get(&dispatch.call.action) {
+            return Some(function);
+        }
         let offers = |a: &Arc<dyn Actuator>| a.actions().iter().any(|s| s.name == dispatch.call.action);
         let own = dispatch.host.as_ref().and_then(|host| self.actuators.get(host));
         own.or_else(|| self.actuators.values().find(|a| offers(a))).cloned()
     }
 
-    fn dispatch(&self, dispatch: Dispatch, calls: &TaskTracker) {
+    fn dispatch(&self, mut dispatch: Dispatch, calls: &TaskTracker) {
         let Some(to_loop) = self.to_loop.upgrade() else { return };
         let actuator = self.actuator_for(&dispatch);
+        let functions = Arc::clone(&self.functions);
         calls.spawn(async move {
-            let answer = match actuator {
-                Some(actuator) => call(actuator.as_ref(), &dispatch.call).await,
-                None => CallAnswer::unknown_function(&dispatch.call.action),
+            let answer = match (actuator, functions.reveal(&mut dispatch.call.parameters, &dispatch.nonce).await) {
+                (_, Err(error)) => CallAnswer::Failed { error, retryable: false },
+                (Some(actuator), Ok(revealed)) => call(actuator.as_ref(), &dispatch.call).await.hiding(&revealed),
+                (None, Ok(_)) => CallAnswer::unknown_function(&dispatch.call.action),
             };
             let key = dispatch.call.idempotency_key;
             // A closed channel means shutdown; the call is made again with its key after the restart.
@@ -198,10 +262,8 @@ async fn call(actuator: &dyn Actuator, call: &ActionCall) -> CallAnswer {
                 attempt += 1;
             }
             Err(failure) => {
-                return CallAnswer::Failed {
-                    message: failure.message,
-                    retryable: failure.retry != Retry::Permanent,
-                };
+                let error = functions::error_of(&failure);
+                return CallAnswer::Failed { error, retryable: failure.retry != Retry::Permanent };
             }
         }
     }

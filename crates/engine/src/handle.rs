@@ -5,19 +5,28 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use model::{AuditRow, Change, Decision, Finding, Incident, Outcome, Run, Service, Timestamp, Track};
-use ports::{Actuator, Bus, Clock, Filter, Index, Logs, Query, Series, Store, Topic};
+use model::{
+    AuditRow, Change as ServiceChange, Decision, Finding, Incident, Outcome, Run, RunId, Service, Timestamp, Track,
+};
+use ports::{
+    Actuator, Blobs, Bus, Clock, Filter, Index, Logs, Query, Secrets, Series, Store, Subscriber, Topic,
+};
+use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::act::{definition_in, manual_run_id};
+use crate::act::manual_run_id;
 use crate::command::{Asker, Command, Refusal, Reply};
 use crate::detect::{Detect, Progress, Pulse};
 use crate::drive::{Drive, Message, Overlook};
-use crate::records::{Grants, Record, Records, StopSwitch};
+use crate::functions::Functions;
+use crate::records::{EventsSeen, Grants, Record, Records, StopSwitch};
+use crate::operate::RunCommand;
+use crate::runs::{Approval, Change, ApprovalState, Holds, ScheduleState, WorkflowDocument};
 use crate::sense::Intake;
-use crate::situation::{Rules, Situation, Stored, run_journal};
+use crate::situation::{Rules, Situation, Stored};
+use crate::stories::Stories;
 
 /// The outside, as the engine needs it.
 pub struct Ports {
@@ -31,6 +40,14 @@ pub struct Ports {
     pub logs: Arc<dyn Logs>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Values too large for a record.
+    pub blobs: Arc<dyn Blobs>,
+    /// Secrets that workflows may use.
+    pub secrets: Arc<dyn Secrets>,
+    /// Functions that workflows may call beyond the actions of hosts.
+    pub functions: Vec<Arc<dyn Actuator>>,
+    /// Gives workflows messages of other systems; none when nothing here can.
+    pub subscriber: Option<Arc<dyn Subscriber>>,
     /// What carries out actions, by the name of the host (the source that reports its services).
     pub actuators: BTreeMap<String, Arc<dyn Actuator>>,
 }
@@ -50,6 +67,9 @@ pub struct Options {
 pub struct Engine {
     intake: Intake,
     records: Records,
+    stories: Stories,
+    functions: Arc<Functions>,
+    actuators: BTreeMap<String, Arc<dyn Actuator>>,
     series: Arc<dyn Series>,
     logs: Arc<dyn Logs>,
     bus: Arc<dyn Bus>,
@@ -67,6 +87,12 @@ pub struct Engine {
 const INBOX: usize = 1_024;
 const HEARTBEAT: Duration = Duration::from_millis(250);
 const HOUR_MS: i64 = 3_600_000;
+/// How often a change of a run is tried again because the run went on.
+const CHANGE_ATTEMPTS: usize = 5;
+/// Journals that are read at once while runs are resumed.
+const READ_AT_ONCE: usize = 8;
+/// Most runs that are resumed.
+const MAX_RUNS: usize = 1_000_000;
 
 impl Engine {
     /// Rebuilds the state, resumes every run and starts to work.
@@ -76,7 +102,8 @@ impl Engine {
     pub async fn open(ports: Ports, options: Options) -> ports::Result<Self> {
         let now = ports.clock.now();
         let records = Records::new(Arc::clone(&ports.store));
-        let stored = load(&records, now).await?;
+        let stories = Stories::new(records.clone(), Arc::clone(&ports.blobs));
+        let stored = load(&records, &stories, now).await?;
         let mut rules = options.rules;
         for spec in ports.actuators.values().flat_map(|a| a.actions()) {
             rules.actions.insert(spec.name.clone(), spec);
@@ -88,9 +115,15 @@ impl Engine {
         let cancel = CancellationToken::new();
         let tasks = TaskTracker::new();
         let node = now.as_unix_ms().to_string();
+        let intake = Intake::new(Arc::clone(&ports.bus), Arc::clone(&ports.clock), node);
+        let functions =
+            Arc::new(Functions::new(ports.functions, ports.secrets, ports.subscriber, intake.clone()));
         let engine = Self {
-            intake: Intake::new(Arc::clone(&ports.bus), Arc::clone(&ports.clock), node),
+            intake,
             records,
+            stories,
+            functions: Arc::clone(&functions),
+            actuators: ports.actuators.clone(),
             series: Arc::clone(&ports.series),
             logs: Arc::clone(&ports.logs),
             bus: Arc::clone(&ports.bus),
@@ -107,7 +140,11 @@ impl Engine {
             situation,
             store: Arc::clone(&ports.store),
             clock: ports.clock,
+            blobs: ports.blobs,
             actuators: ports.actuators,
+            functions,
+            subscriptions: BTreeMap::new(),
+            shown: 0,
             inbox,
             to_loop: to_loop.downgrade(),
             overlook,
@@ -224,16 +261,57 @@ impl Engine {
         answer.await.map_err(|_| Refusal::Stopping)?
     }
 
-    /// The definition that a run is pinned to, as JSON.
+    /// Tells of runs from their journals.
+    #[must_use]
+    pub fn stories(&self) -> &Stories {
+        &self.stories
+    }
+
+    /// Changes the course of a run: reads its journal, then asks the loop; again when the run went on meanwhile.
     ///
     /// # Errors
-    /// The journal of the run cannot be read.
-    pub async fn definition_of(&self, run: &Run) -> ports::Result<serde_json::Value> {
-        let head = self.records.store().read_journal(&run_journal(&run.id), 0, 1).await?;
-        let head = head
-            .first()
-            .ok_or_else(|| ports::Error::Corrupt(format!("the journal of {} is empty", run.id)))?;
-        definition_in(&head.body).map_err(ports::Error::Corrupt)
+    /// There is no such run, its journal cannot be read, or the change is refused.
+    pub async fn change(&self, asker: &Asker, run: &RunId, change: &Change) -> Result<Reply, Refusal> {
+        let mut last = Refusal::Moved;
+        for _ in 0..CHANGE_ATTEMPTS {
+            let loaded = self
+                .stories
+                .load(run.as_str())
+                .await
+                .map_err(|error| Refusal::Conflict(format!("its journal cannot be read: {error}")))?
+                .ok_or_else(|| Refusal::NotFound(format!("there is no run {run}")))?;
+            let command = Command::Runs(RunCommand::Change(Box::new(loaded), change.clone()));
+            match self.ask(asker.clone(), command).await {
+                Err(Refusal::Moved) => last = Refusal::Moved,
+                other => return other,
+            }
+        }
+        Err(last)
+    }
+
+    /// What a call would do, one sentence; it does nothing.
+    pub async fn would(&self, function: &str, parameters: &serde_json::Value) -> String {
+        let text = |name: &str| parameters[name].as_str().unwrap_or_default();
+        match function {
+            crate::runs::APPROVE => return format!("ask a person: {}", text("message")),
+            crate::runs::NOTIFY => return format!("tell people: {}", text("message")),
+            crate::runs::RUN_WORKFLOW => {
+                return format!("run the workflow {}.{}", text("namespace"), text("name"));
+            }
+            manifest::VERIFY => return format!("watch {} and say whether it holds", text("service")),
+            _ => {}
+        }
+        let offers = |a: &&Arc<dyn Actuator>| a.actions().iter().any(|s| s.name == function);
+        let found = self.functions.get(function).or_else(|| self.actuators.values().find(offers).cloned());
+        let Some(actuator) = found else {
+            return format!("nothing here offers {function}; the call would fail");
+        };
+        let call = model::ActionCall {
+            action: function.to_owned(),
+            parameters: parameters.clone(),
+            idempotency_key: "plan".to_owned(),
+        };
+        actuator.dry_run(&call).await.unwrap_or_else(|failure| format!("fail: {}", failure.message))
     }
 
     /// Whether the loop runs. It ends with `shutdown`, and when it finds its state broken.
@@ -265,7 +343,7 @@ async fn heartbeat(intake: Intake, cancel: CancellationToken) {
     }
 }
 
-async fn load(records: &Records, now: Timestamp) -> ports::Result<Stored> {
+async fn load(records: &Records, stories: &Stories, now: Timestamp) -> ports::Result<Stored> {
     let since = Index::Int(now.as_unix_ms() - HOUR_MS);
     let open = |name: &str| Index::Text(name.to_owned());
     let live = ["open", "acknowledged", "mitigating", "verifying"].map(open).to_vec();
@@ -305,17 +383,22 @@ async fn load(records: &Records, now: Timestamp) -> ports::Result<Stored> {
         decisions.extend(records.all::<Decision>(query, 1_000).await?);
     }
     let working = ["pending", "running", "waiting", "suspended"].map(open).to_vec();
-    let mut runs = Vec::new();
-    for run in records.all::<Run>(Query::of(Run::KIND).filter(Filter::In("status", working)), 100_000).await?
-    {
-        let journal = read_journal(records, &run_journal(&run.id)).await?;
-        runs.push((run, journal));
-    }
+    let open_runs =
+        records.all::<Run>(Query::of(Run::KIND).filter(Filter::In("status", working)), MAX_RUNS).await?;
+    let runs = futures_util::stream::iter(open_runs)
+        .map(|run| async move {
+            let journal = stories.journal(&run.id).await;
+            (run, journal.map_err(|e| e.to_string()))
+        })
+        .buffered(READ_AT_ONCE)
+        .collect()
+        .await;
+    let pending = Filter::In("state", vec![open(&crate::records::name_of(&ApprovalState::Pending))]);
     let recent = Query::of(Run::KIND).filter(Filter::AtLeast("started_at", since.clone()));
     Ok(Stored {
         services: records.all::<Service>(Query::of(Service::KIND), 100_000).await?,
         changes: records
-            .all::<Change>(Query::of(Change::KIND).filter(Filter::AtLeast("at", since)), 10_000)
+            .all::<ServiceChange>(Query::of(ServiceChange::KIND).filter(Filter::AtLeast("at", since)), 10_000)
             .await?,
         findings,
         incidents,
@@ -328,18 +411,12 @@ async fn load(records: &Records, now: Timestamp) -> ports::Result<Stored> {
         grants: records.get::<Grants>("all").await?,
         stop: records.get::<StopSwitch>("all").await?,
         runs,
+        workflows: records.all(Query::of(WorkflowDocument::KIND), 100_000).await?,
+        approvals: records.all(Query::of(Approval::KIND).filter(pending), 100_000).await?,
+        holds: records.get::<Holds>("all").await?,
+        schedules: records.all(Query::of(ScheduleState::KIND), 100_000).await?,
+        events_seen: records.get::<EventsSeen>("all").await?.unwrap_or_default().offset,
         recent_runs: records.all::<Run>(recent, 10_000).await?,
         audit_head: records.get::<AuditRow>("all").await?,
     })
-}
-
-async fn read_journal(records: &Records, journal: &str) -> ports::Result<Vec<serde_json::Value>> {
-    let mut all = Vec::new();
-    loop {
-        let page = records.store().read_journal(journal, all.len() as u64, 1_000).await?;
-        if page.is_empty() {
-            return Ok(all);
-        }
-        all.extend(page.into_iter().map(|r| r.body));
-    }
 }

@@ -11,12 +11,17 @@ pub mod decide;
 pub mod detect;
 pub mod diagnose;
 pub mod drive;
+mod functions;
 pub mod handle;
 pub mod learn;
 pub mod observation;
+pub mod operate;
+mod overflow;
 pub mod records;
+pub mod runs;
 pub mod sense;
 pub mod situation;
+pub mod stories;
 pub mod verify;
 
 pub use handle::{Engine, Options, Ports};

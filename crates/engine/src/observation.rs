@@ -53,18 +53,25 @@ pub struct Observations {
     pub vitals: Vec<Vital>,
     /// The service graph, when it was looked at again.
     pub graph: Option<ServiceGraph>,
+    /// Events received, as CloudEvents in JSON.
+    pub events: Vec<serde_json::Value>,
+    /// Position of the batch in the bus.
+    pub offset: u64,
 }
 
 impl Observations {
     /// Whether there is anything to tell.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.findings.is_empty() && self.changes.is_empty() && self.vitals.is_empty() && self.graph.is_none()
+        self.findings.is_empty() && self.changes.is_empty() && self.vitals.is_empty() && self.graph.is_none() && self.events.is_empty()
     }
 
     /// Takes the facts out of raw signals.
     pub fn take_facts(&mut self, signals: &[Signal]) {
         for signal in signals {
+            if let Signal::Event(event) = signal {
+                self.events.push(event.to_json());
+            }
             match signal {
                 Signal::Probe(p) => self.vitals.push(Vital::Probe {
                     service: p.service.clone(),

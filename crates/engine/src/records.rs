@@ -93,11 +93,19 @@ impl Record for Run {
     fn index(&self) -> Vec<(&'static str, Index)> {
         let incident = match &self.purpose {
             model::RunPurpose::Incident { incident, .. } => incident.to_string(),
-            model::RunPurpose::Manual { .. } => String::new(),
+            _ => String::new(),
+        };
+        let parent = match &self.purpose {
+            model::RunPurpose::Subflow { run, .. } => run.to_string(),
+            _ => String::new(),
         };
         vec![
             ("status", text(name_of(&self.status))),
             ("incident", text(incident)),
+            ("workflow", text(&self.workflow)),
+            ("service", text(self.service.clone().unwrap_or_default())),
+            ("purpose", text(self.purpose.as_str())),
+            ("parent", text(parent)),
             ("started_at", Index::Int(self.started_at.as_unix_ms())),
         ]
     }
@@ -185,6 +193,25 @@ pub struct StopSwitch {
 
 impl Record for StopSwitch {
     const KIND: &'static str = "stop_switch";
+
+    fn key(&self) -> String {
+        "all".to_owned()
+    }
+
+    fn index(&self) -> Vec<(&'static str, Index)> {
+        Vec::new()
+    }
+}
+
+/// Position in the bus of the newest events that runs were given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsSeen {
+    /// The position.
+    pub offset: u64,
+}
+
+impl Record for EventsSeen {
+    const KIND: &'static str = "events_seen";
 
     fn key(&self) -> String {
         "all".to_owned()

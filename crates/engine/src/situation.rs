@@ -15,10 +15,11 @@ use model::{
 };
 use ports::{Expected, Op};
 
-use crate::act::ActiveRun;
 use crate::command::{Asker, Command, Refusal, Reply};
+use crate::drive::Overlook;
 use crate::observation::{Observations, Vital};
-use crate::records::{Grants, Record, StopSwitch, put};
+use crate::records::{EventsSeen, Grants, Record, StopSwitch, put};
+use crate::runs::{Approval, Holds, Journal, Library, Limits, Runs, ScheduleState, Subscribe, Told, WorkflowDocument};
 use crate::verify::Watch;
 
 /// How patient the loop is. Milliseconds.
@@ -117,6 +118,8 @@ pub struct Dispatch {
     pub call: ActionCall,
     /// The host that runs the service it touches.
     pub host: Option<String>,
+    /// What stands for secrets in the parameters holds this.
+    pub nonce: String,
 }
 
 /// What a message led to.
@@ -126,6 +129,10 @@ pub struct Effects {
     pub ops: Vec<Op>,
     /// Calls to make after the commit.
     pub calls: Vec<Dispatch>,
+    /// Subscriptions to begin after the commit.
+    pub subscribes: Vec<Subscribe>,
+    /// Subscriptions to end: run, listening.
+    pub unsubscribes: Vec<(RunId, String)>,
 }
 
 impl Effects {
@@ -133,6 +140,8 @@ impl Effects {
     pub fn merge(&mut self, other: Self) {
         self.ops.extend(other.ops);
         self.calls.extend(other.calls);
+        self.subscribes.extend(other.subscribes);
+        self.unsubscribes.extend(other.unsubscribes);
     }
 }
 
@@ -159,8 +168,18 @@ pub struct Stored {
     pub grants: Option<Grants>,
     /// The stop switch.
     pub stop: Option<StopSwitch>,
-    /// Runs not over, with their journals.
-    pub runs: Vec<(model::Run, Vec<serde_json::Value>)>,
+    /// Runs not over, with their journals; or why a journal cannot be read.
+    pub runs: Vec<(model::Run, Result<Journal, String>)>,
+    /// Workflows that people wrote.
+    pub workflows: Vec<WorkflowDocument>,
+    /// Questions that wait for an answer.
+    pub approvals: Vec<Approval>,
+    /// Holds in force.
+    pub holds: Option<Holds>,
+    /// Where schedules stand.
+    pub schedules: Vec<ScheduleState>,
+    /// Position in the bus of the newest events that runs were given.
+    pub events_seen: u64,
     /// Runs over within the last hour, for cooldowns.
     pub recent_runs: Vec<model::Run>,
     /// The newest audit row.
@@ -184,6 +203,8 @@ pub struct Rules {
     pub patience: Patience,
     /// Autonomy while nobody has set any.
     pub default_grants: Grants,
+    /// What limits runs.
+    pub limits: Limits,
 }
 
 /// The loop's state.
@@ -198,8 +219,10 @@ pub struct Situation {
     pub(crate) past: VecDeque<PastIncident>,
     pub(crate) recent_incidents: VecDeque<(Timestamp, String, FailureClass)>,
     pub(crate) decisions: BTreeMap<DecisionId, Decision>,
-    pub(crate) runs: BTreeMap<RunId, ActiveRun>,
-    pub(crate) timers: BTreeSet<(Timestamp, RunId, String)>,
+    pub(crate) runs: Runs,
+    /// Position in the bus of the newest events that runs were given.
+    pub(crate) events_seen: u64,
+    outlook: u64,
     pub(crate) watches: BTreeMap<(RunId, String), Watch>,
     pub(crate) tracks: BTreeMap<(FailureClass, String), Track>,
     pub(crate) judged: VecDeque<(f64, bool)>,
@@ -222,6 +245,7 @@ impl Situation {
     /// Rebuilds the state; returns the effects that must be dispatched again (same keys as before).
     #[must_use]
     pub fn resume(rules: Rules, stored: Stored, now: Timestamp) -> (Self, Effects) {
+        let (library, limits) = (Arc::new(Library::new(&rules.runbooks)), rules.limits.clone());
         let mut this = Self {
             grants: stored.grants.unwrap_or_else(|| rules.default_grants.clone()),
             rules,
@@ -238,8 +262,9 @@ impl Situation {
                 .filter_map(|i| i.top_cause().map(|c| (i.opened_at, c.service.clone(), c.class)))
                 .collect(),
             decisions: stored.decisions.into_iter().map(|d| (d.id.clone(), d)).collect(),
-            runs: BTreeMap::new(),
-            timers: BTreeSet::new(),
+            runs: Runs::new(library, limits, now),
+            events_seen: stored.events_seen,
+            outlook: 1,
             watches: BTreeMap::new(),
             tracks: stored.tracks.into_iter().map(|t| ((t.class, t.runbook.clone()), t)).collect(),
             judged: VecDeque::new(),
@@ -275,9 +300,10 @@ impl Situation {
             this.remember_acts(run);
         }
         let mut effects = Effects::default();
-        for (run, journal) in stored.runs {
-            this.resume_run(run, &journal, &mut effects);
-        }
+        let mut told = Told::default();
+        this.runs.restore(stored.workflows, stored.approvals, stored.holds, stored.schedules);
+        this.runs.resume(stored.runs, &mut told);
+        this.hear(told, &mut effects);
         this.finish(&mut effects);
         (this, effects)
     }
@@ -285,7 +311,7 @@ impl Situation {
     /// Takes what the detect stage saw.
     #[must_use]
     pub fn observe(&mut self, now: Timestamp, seen: Observations) -> Effects {
-        self.now = now;
+        self.set_now(now);
         let mut effects = Effects::default();
         for vital in seen.vitals {
             self.note_vital(vital);
@@ -295,8 +321,10 @@ impl Situation {
         }
         if let Some(graph) = seen.graph {
             self.observed = graph;
+            self.outlook += 1;
         }
         self.take_findings(seen.findings, &mut effects);
+        self.take_events(seen.offset, &seen.events, &mut effects);
         self.advance(&mut effects);
         self.finish(&mut effects);
         effects
@@ -305,9 +333,10 @@ impl Situation {
     /// Lets time pass.
     #[must_use]
     pub fn tick(&mut self, now: Timestamp) -> Effects {
-        self.now = now;
-        let mut effects = Effects::default();
-        self.fire_timers(&mut effects);
+        self.set_now(now);
+        let (mut effects, mut told) = (Effects::default(), Told::default());
+        self.runs.tick(&mut told);
+        self.hear(told, &mut effects);
         self.check_watches(&mut effects);
         self.advance(&mut effects);
         self.forget();
@@ -325,17 +354,17 @@ impl Situation {
         asker: &Asker,
         command: Command,
     ) -> Result<(Reply, Effects), Refusal> {
-        self.now = now;
+        self.set_now(now);
         let mut effects = Effects::default();
         let reply = match command {
             Command::Acknowledge(id) => self.acknowledge(&id, asker, &mut effects)?,
             Command::Resolve(id, note) => self.resolve_by_hand(&id, &note, asker, &mut effects)?,
             Command::Approve(id) => self.approve(&id, asker, &mut effects)?,
             Command::Reject(id, reason) => self.reject(&id, &reason, asker, &mut effects)?,
-            Command::StartRun { runbook, input, key } => {
-                self.start_by_hand(&runbook, input, &key, asker, &mut effects)?
+            Command::StartRun { workflow, input, key } => {
+                self.start_by_hand(&workflow, input, &key, asker, &mut effects)?
             }
-            Command::CancelRun(id) => self.cancel_run(&id, asker, &mut effects)?,
+            Command::Runs(command) => self.command_runs(command, asker, &mut effects)?,
             Command::SetGrants(items) => self.set_grants(items, asker, &mut effects),
             Command::SetStop(engaged, reason) => self.set_stop(engaged, reason, asker, &mut effects),
             Command::Audit(entry) => {
@@ -344,9 +373,35 @@ impl Situation {
             }
             Command::Services(source, services) => self.set_services(&source, services, &mut effects),
         };
+        self.outlook += 1;
         self.advance(&mut effects);
         self.finish(&mut effects);
         Ok((reply, effects))
+    }
+
+    /// Grows whenever what others look at without asking may have changed.
+    #[must_use]
+    pub fn outlook(&self) -> u64 {
+        self.outlook
+    }
+
+    pub(crate) fn set_now(&mut self, now: Timestamp) {
+        self.now = now;
+        self.runs.set_now(now);
+    }
+
+    /// Gives events to runs, each once: a batch that is worked again after a crash gives none.
+    fn take_events(&mut self, offset: u64, events: &[serde_json::Value], effects: &mut Effects) {
+        if events.is_empty() || offset <= self.events_seen {
+            return;
+        }
+        self.events_seen = offset;
+        let mut told = Told::default();
+        for event in events {
+            self.runs.receive(event, &mut told);
+        }
+        effects.ops.push(put(&EventsSeen { offset }));
+        self.hear(told, effects);
     }
 
     /// The service graph: what was observed, and what services declare.
@@ -364,6 +419,26 @@ impl Situation {
     /// Takes what the actuators can do; it may grow when a host answers for the first time.
     pub fn set_actions(&mut self, specs: impl Iterator<Item = ActionSpec>) {
         self.rules.actions.extend(specs.map(|spec| (spec.name.clone(), spec)));
+    }
+
+    /// What others may look at without asking.
+    #[must_use]
+    pub fn overlook(&self) -> Overlook {
+        Overlook {
+            graph: self.graph(),
+            stop: self.stop.clone(),
+            grants: self.grants.clone(),
+            library: Arc::clone(&self.runs.library),
+            holds: self.runs.holds().items.clone(),
+            schedules: self.runs.schedules().cloned().collect(),
+            store_failing: None,
+        }
+    }
+
+    /// When something of a run is due next.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.runs.next_due()
     }
 
     /// The stop switch.
@@ -443,6 +518,9 @@ impl Situation {
 
     /// Writes every incident that changed, once.
     pub(crate) fn finish(&mut self, effects: &mut Effects) {
+        let mut told = Told::default();
+        self.runs.show(&mut told);
+        effects.ops.append(&mut told.ops);
         if std::mem::take(&mut self.audit_grew) {
             effects.ops.extend(self.audit_head.as_ref().map(put));
         }

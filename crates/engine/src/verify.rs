@@ -5,6 +5,7 @@
 use manifest::{Condition, Verify};
 use model::{FindingState, InstanceState, RunId, Timestamp};
 use serde_json::json;
+use workflow::WorkflowError;
 
 use crate::act::CallAnswer;
 use crate::situation::{Effects, Situation};
@@ -52,7 +53,7 @@ impl Situation {
             match self.standing(&watch.verify.service, condition, watch.since) {
                 Standing::Holds => {}
                 Standing::NotYet(why) => waiting.push(why),
-                Standing::Broken(why) => return Some(failed(format!("verification failed: {why}"))),
+                Standing::Broken(why) => return Some(failed(why)),
             }
         }
         if elapsed_ms < window_ms {
@@ -63,7 +64,7 @@ impl Situation {
             return Some(CallAnswer::Done { output, inverse: None });
         }
         (elapsed_ms >= window_ms.saturating_add(GRACE_MS))
-            .then(|| failed(format!("verification failed after {elapsed_ms} ms: {}", waiting.join("; "))))
+            .then(|| failed(format!("after {elapsed_ms} ms: {}", waiting.join("; "))))
     }
 
     fn standing(&self, service: &str, condition: &Condition, since: Timestamp) -> Standing {
@@ -127,6 +128,6 @@ impl Situation {
     }
 }
 
-fn failed(message: String) -> CallAnswer {
-    CallAnswer::Failed { message, retryable: false }
+fn failed(why: String) -> CallAnswer {
+    CallAnswer::Failed { error: WorkflowError::verification(why), retryable: false }
 }

@@ -153,6 +153,7 @@ mod tests {
             service: "a".into(),
             at: Timestamp::from_unix_ms(1),
             data: serde_json::json!({"n": sequence}),
+            attributes: Default::default(),
         })
     }
 

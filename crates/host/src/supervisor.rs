@@ -451,7 +451,7 @@ impl Host {
             .append(move |sequence| {
                 // The time keeps ids apart when the folder was removed and sequences began anew.
                 let id = format!("{}-{sequence}", at.as_unix_ms());
-                Signal::Event(Event { id, source, kind, service, at, data })
+                Signal::Event(Event { id, source, kind, service, at, data, attributes: BTreeMap::new() })
             })
             .await
     }

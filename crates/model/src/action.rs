@@ -37,6 +37,22 @@ pub struct ActionSpec {
     pub deploys: bool,
 }
 
+impl ActionSpec {
+    /// A function of workflows that touches no service of ours and undoes nothing by itself.
+    #[must_use]
+    pub fn function(name: &str, summary: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            summary: summary.to_owned(),
+            parameters: serde_json::json!({"type": "object"}),
+            inverse: None,
+            blast_radius: BlastRadius::Instance,
+            repeatable: false,
+            deploys: false,
+        }
+    }
+}
+
 /// One call of an action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ActionCall {

@@ -78,6 +78,8 @@ ids! {
     CorrelationId = "cor";
     /// A finding.
     FindingId = "fnd";
+    /// A question to a person that a run waits for.
+    ApprovalId = "apr";
     /// An incident.
     IncidentId = "inc";
     /// A ranked cause of one incident.

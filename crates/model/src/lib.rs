@@ -33,7 +33,7 @@ pub use incident::{
     TimelineEntry, TimelineKind,
 };
 pub use outcome::{Outcome, OutcomeKind, Track};
-pub use run::{Run, RunPurpose, RunStatus, Step, StepStatus};
+pub use run::{Act, Run, RunPurpose, RunStatus, Step, StepStatus};
 pub use secret::{Secret, SecretError};
 pub use service::{Health, Instance, InstanceState, Service, Tier};
 pub use signal::{

@@ -54,6 +54,48 @@ pub enum RunPurpose {
         /// Who.
         actor: String,
     },
+    /// Its schedule said so.
+    Schedule {
+        /// The time it was due.
+        due_at: Timestamp,
+    },
+    /// Events that its schedule names were received.
+    Event {
+        /// The id of the newest of them.
+        event: String,
+    },
+    /// Another run called its workflow.
+    Subflow {
+        /// That run.
+        run: RunId,
+        /// The idempotency key of the call.
+        key: String,
+    },
+}
+
+impl RunPurpose {
+    /// Its name in lists: `incident`, `manual`, `schedule`, `event`, `subflow`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Incident { .. } => "incident",
+            Self::Manual { .. } => "manual",
+            Self::Schedule { .. } => "schedule",
+            Self::Event { .. } => "event",
+            Self::Subflow { .. } => "subflow",
+        }
+    }
+}
+
+/// An action that a run carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Act {
+    /// When it was done.
+    pub at: Timestamp,
+    /// The service it touched.
+    pub service: String,
+    /// The action.
+    pub action: String,
 }
 
 /// Status of one step.
@@ -107,14 +149,14 @@ pub struct Step {
     pub compensation: bool,
 }
 
-/// One durable execution of a workflow.
+/// One durable execution of a workflow, at a glance. Its steps are told by its journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Run {
     /// Its id.
     pub id: RunId,
-    /// The runbook, or the workflow's `namespace/name`.
+    /// The runbook, or the workflow's `namespace.name`.
     pub workflow: String,
-    /// Version of the definition it runs on.
+    /// Version of the definition it follows.
     pub version: String,
     /// The service it touches.
     pub service: Option<String>,
@@ -122,14 +164,26 @@ pub struct Run {
     pub purpose: RunPurpose,
     /// Where it stands.
     pub status: RunStatus,
+    /// What it waits for, one sentence; none when it works or is over.
+    pub waits_for: Option<String>,
     /// Its input.
     #[schema(value_type = Object)]
     pub input: serde_json::Value,
     /// Its output, once completed.
     #[schema(value_type = Object)]
     pub output: serde_json::Value,
-    /// Its steps, in order of start.
-    pub steps: Vec<Step>,
+    /// Steps that ended well or were skipped.
+    pub steps_done: usize,
+    /// Steps that failed.
+    pub steps_failed: usize,
+    /// JSON pointers of the innermost tasks under way, oldest first; at most 8.
+    pub current: Vec<String>,
+    /// The newest actions it carried out, oldest first; at most 64.
+    pub acts: Vec<Act>,
+    /// Whether something it did was undone.
+    pub undone: bool,
+    /// Who or what holds it: a person's name, or `hold:` and a scope.
+    pub held_by: Option<String>,
     /// Why it failed.
     pub error: Option<String>,
     /// When it was accepted.

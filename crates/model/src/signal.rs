@@ -209,6 +209,31 @@ pub struct Event {
     #[serde(default)]
     #[schema(value_type = Object)]
     pub data: serde_json::Value,
+    /// Its other CloudEvents attributes: `subject`, `dataschema`, extensions.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub attributes: std::collections::BTreeMap<String, serde_json::Value>,
+}
+
+impl Event {
+    /// The CloudEvent in its JSON format (CloudEvents 1.0.2, JSON Event Format).
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut map: serde_json::Map<_, _> = self.attributes.clone().into_iter().collect();
+        let texts = [
+            ("specversion", "1.0"),
+            ("id", &self.id),
+            ("source", &self.source),
+            ("type", &self.kind),
+            ("service", &self.service),
+        ];
+        for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+            map.insert(name.to_owned(), text.into());
+        }
+        map.insert("time".to_owned(), self.at.to_string().into());
+        map.insert("data".to_owned(), self.data.clone());
+        map.into()
+    }
 }
 
 /// What was altered.

@@ -144,7 +144,12 @@ fn signal(mut event: Map<String, Value>, place: &str, now: Timestamp) -> Result<
     if service.len() > limits::NAME_BYTES_MAX {
         return Err(Malformed::new(at("service"), "service name is too long", ADVICE));
     }
-    let event = Event { id, source, kind, service, at: given_at.unwrap_or(now), data };
+    for known in ["specversion", "id", "source", "type", "time", "service"] {
+        event.remove(known);
+    }
+    event.retain(|_, value| !value.is_null());
+    let attributes = event.into_iter().collect();
+    let event = Event { id, source, kind, service, at: given_at.unwrap_or(now), data, attributes };
     Ok(change(&event, given_at).map_or(Signal::Event(event), Signal::Change))
 }
 

@@ -160,38 +160,191 @@ pub(crate) enum Decision {
 /// Workflows.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Workflow {
-    /// List runbooks.
-    List,
-    /// List runs, newest first.
-    Runs {
-        /// Status.
-        #[arg(long)]
-        status: Option<String>,
-        /// At most this many.
-        #[arg(long, default_value_t = 20)]
-        limit: usize,
+    /// Check a workflow document or a runbook page; needs no server.
+    Validate {
+        /// Files; `-` reads standard input.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
     },
-    /// Start a runbook.
+    /// Draw a workflow as a Mermaid diagram; needs no server for a file.
+    Diagram {
+        /// A file, or the name of a workflow the server knows.
+        workflow: String,
+    },
+    /// List workflows: shipped runbooks and your own.
+    List,
+    /// Store a version of your own workflow.
+    Save {
+        /// Its file.
+        file: PathBuf,
+    },
+    /// List runs, newest first.
+    Runs(RunsFilter),
+    /// Start a workflow.
     Run {
-        /// Its name.
-        runbook: String,
-        /// Input of its workflow, JSON.
+        /// Its name: a runbook, or `namespace.name` with or without `:version`.
+        workflow: String,
+        /// Its input, JSON.
         #[arg(long, default_value = "{}")]
         input: String,
-        /// Wait until it is over.
+        /// Equal keys start one run.
+        #[arg(long)]
+        key: Option<String>,
+        /// Wait until it is over; then exit with 0 only when it completed.
         #[arg(long)]
         wait: bool,
+        /// Only say what it would do.
+        #[arg(long)]
+        dry_run: bool,
     },
-    /// One run with its steps, or one runbook.
+    /// One run with its steps, or one workflow.
     Show {
-        /// Id of a run, or name of a runbook.
+        /// Id of a run, or name of a workflow.
         id: String,
+        /// A run as it was after this record of its journal.
+        #[arg(long)]
+        at: Option<u64>,
+    },
+    /// What happened in a run: its journal, line by line.
+    Logs {
+        /// Its id.
+        id: String,
+        /// Go on until it is over.
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Hold a run before its next call, or every run of a service, a workflow, or all.
+    Pause {
+        /// Id of a run.
+        #[arg(required_unless_present_any = ["service", "workflow", "all"])]
+        id: Option<String>,
+        #[command(flatten)]
+        scope: HoldScope,
+        /// Why.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Let a held run go on, or lift the hold of a service, a workflow, or all.
+    Resume {
+        /// Id of a run.
+        #[arg(required_unless_present_any = ["service", "workflow", "all"])]
+        id: Option<String>,
+        #[command(flatten)]
+        scope: HoldScope,
+    },
+    /// Begin a step of a run again, and everything after it; also of a run that is over.
+    Retry {
+        /// Its id.
+        id: String,
+        /// The step; the one that failed unless told.
+        #[arg(long)]
+        step: Option<usize>,
+        /// What to give it in place of what it had, JSON.
+        #[arg(long)]
+        input: Option<String>,
+    },
+    /// Take a step of a run as done, and go on after it.
+    Skip {
+        /// Its id.
+        id: String,
+        /// The step; the one that failed unless told.
+        #[arg(long)]
+        step: Option<usize>,
+        /// What it is taken to have given, JSON; its input unless told.
+        #[arg(long)]
+        output: Option<String>,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let a run follow another version of its workflow.
+    Migrate {
+        /// Its id.
+        id: String,
+        /// The version; the newest unless told.
+        #[arg(long)]
+        version: Option<String>,
     },
     /// End a run; what it did is undone.
     Cancel {
         /// Its id.
         id: String,
+        /// Why.
+        #[arg(long, default_value = "")]
+        reason: String,
     },
+    /// Questions that runs ask people.
+    Approvals {
+        /// Also those that are answered.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Answer a question with yes.
+    Approve {
+        /// Its id.
+        id: String,
+        /// Why.
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// Answer a question with no.
+    Reject {
+        /// Its id.
+        id: String,
+        /// Why.
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// List schedules and when they are due; with a name let one start runs, or rest.
+    Schedules {
+        /// The workflow.
+        #[arg(requires = "enabled")]
+        workflow: Option<String>,
+        /// Whether it shall start runs.
+        #[arg(long)]
+        enabled: Option<bool>,
+    },
+}
+
+/// Conditions on runs; all must hold.
+#[derive(Debug, Args)]
+pub(crate) struct RunsFilter {
+    /// Status.
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    /// Workflow.
+    #[arg(long)]
+    pub(crate) workflow: Option<String>,
+    /// Service.
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// Text in id, workflow, service or error.
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// At most this many.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Do this to all of them: pause, resume, cancel or retry.
+    #[arg(long, value_parser = ["pause", "resume", "cancel", "retry"])]
+    pub(crate) then: Option<String>,
+    /// Why, with `--then`.
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+}
+
+/// What to hold.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct HoldScope {
+    /// Every run that touches this service.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) service: Option<String>,
+    /// Every run of this workflow.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) workflow: Option<String>,
+    /// Every run.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) all: bool,
 }
 
 /// Faults of the demo.

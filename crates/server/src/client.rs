@@ -137,6 +137,22 @@ impl Client {
         self.send(self.http.post(self.at(path)).json(body)).await
     }
 
+    /// Does, once for each key.
+    ///
+    /// # Errors
+    /// The server does not answer or refuses.
+    pub(crate) async fn post_once(&self, path: &str, body: &Value, key: &str) -> Result<Value, ClientError> {
+        self.send(self.http.post(self.at(path)).header("idempotency-key", key).json(body)).await
+    }
+
+    /// Puts.
+    ///
+    /// # Errors
+    /// The server does not answer or refuses.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        self.send(self.http.put(self.at(path)).json(body)).await
+    }
+
     /// Removes.
     ///
     /// # Errors

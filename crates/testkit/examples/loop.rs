@@ -132,6 +132,7 @@ fn crash(number: usize) -> (String, Signal) {
         service: service.clone(),
         at: SystemClock.now(),
         data,
+        attributes: BTreeMap::new(),
     };
     (service, Signal::Event(event))
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::act::CallAnswer;
+use workflow::WorkflowError;
 use model::{ActionCall, ActionSpec, BlastRadius, Inverse};
 use serde_json::{Value, json};
 
@@ -112,7 +113,7 @@ impl Host {
         if let Some(left) = self.failing.get_mut(&call.action).filter(|left| **left > 0) {
             *left -= 1;
             let message = "the host did not answer".to_owned();
-            entry.answer = Some(CallAnswer::Failed { message, retryable: true });
+            entry.answer = Some(CallAnswer::Failed { error: WorkflowError::communication(502, message), retryable: true });
             return;
         }
         match plan(call, shop) {
@@ -128,7 +129,7 @@ impl Host {
                     answer: CallAnswer::Done { output, inverse },
                 });
             }
-            Err(message) => entry.answer = Some(CallAnswer::Failed { message, retryable: false }),
+            Err(message) => entry.answer = Some(CallAnswer::Failed { error: WorkflowError::communication(502, message), retryable: false }),
         }
     }
 

@@ -1,14 +1,18 @@
 //! What was stored: documents and journals in memory, with the expectations of a real store.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use engine::records::{Grants, Record, StopSwitch};
+use engine::records::{EventsSeen, Grants, Record, StopSwitch};
+use engine::runs::{
+    Approval, ApprovalState, Holds, Journal, StoredDefinition, definition_hashes, pin, read_journal,
+};
 use engine::situation::{AUDIT, Stored, run_journal};
 use model::{
-    AuditRow, Change, Decision, Finding, FindingState, Incident, IncidentStatus, Outcome, Run, Service,
+    AuditRow, Change, Decision, Finding, FindingState, Incident, IncidentStatus, Outcome, Run, RunId, Service,
     Timestamp, Track,
 };
-use ports::{Expected, Op};
+use ports::{Expected, JournalRecord, Op};
 use serde_json::Value;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -17,7 +21,20 @@ const HOUR_MS: i64 = 3_600_000;
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     documents: BTreeMap<(&'static str, String), (u64, Value)>,
-    journals: BTreeMap<String, Vec<Value>>,
+    journals: BTreeMap<String, Kept>,
+}
+
+/// A journal: what is left of it, and how many records went.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    trimmed: u64,
+    records: Vec<Value>,
+}
+
+impl Kept {
+    fn length(&self) -> u64 {
+        self.trimmed + self.records.len() as u64
+    }
 }
 
 impl Memory {
@@ -68,12 +85,17 @@ impl Memory {
             }
             Op::Append { journal, expected, records } => {
                 let entry = self.journals.entry(journal.clone()).or_default();
-                check(*expected, entry.len() as u64, journal)?;
-                entry.extend(records.iter().cloned());
+                check(*expected, entry.length(), journal)?;
+                entry.records.extend(records.iter().cloned());
             }
-            Op::Trim { journal, .. } | Op::Drop { journal, .. } => {
-                return Err(format!("the loop shortens {journal}; it never should"));
+            Op::Trim { journal, expected, before } => {
+                let entry = self.journals.entry(journal.clone()).or_default();
+                check(*expected, entry.length(), journal)?;
+                let gone = before.saturating_sub(entry.trimmed + 1).min(entry.records.len() as u64);
+                entry.records.drain(..gone as usize);
+                entry.trimmed += gone;
             }
+            Op::Drop { journal, .. } => return Err(format!("the loop drops {journal}; it never should")),
         }
         Ok(())
     }
@@ -99,9 +121,29 @@ impl Memory {
     /// As [`Memory::all`].
     #[must_use]
     pub fn audit(&self) -> Vec<AuditRow> {
-        let rows = self.journals.get(AUDIT).into_iter().flatten();
+        let rows = self.journals.get(AUDIT).into_iter().flat_map(|j| &j.records);
         rows.map(|row| serde_json::from_value(row.clone()).expect("what the loop wrote it can read"))
             .collect()
+    }
+
+    /// The journal of a run.
+    ///
+    /// # Errors
+    /// It cannot be read, as the engine would say.
+    pub fn journal(&self, run: &RunId) -> Result<Journal, String> {
+        let kept = self.journals.get(&run_journal(run)).cloned().unwrap_or_default();
+        let length = kept.length();
+        let records: Vec<JournalRecord> = (kept.trimmed + 1..)
+            .zip(kept.records)
+            .map(|(sequence, body)| JournalRecord { sequence, body })
+            .collect();
+        let mut pinned = BTreeMap::new();
+        for stored in self.all::<StoredDefinition>() {
+            if definition_hashes(&records).contains(&stored.sha256) {
+                pinned.insert(stored.sha256.clone(), Arc::new(pin(&stored).map_err(|e| e.to_string())?));
+            }
+        }
+        read_journal(&records, length, &pinned).map_err(|e| e.to_string())
     }
 
     /// What a new life of the loop is given, as the engine loads it from its store.
@@ -120,7 +162,7 @@ impl Memory {
         let mut outcomes = self.all::<Outcome>();
         outcomes.sort_by_key(|o| std::cmp::Reverse(o.at));
         let runs = self.all::<Run>().into_iter().filter(|r| !r.status.is_over()).map(|run| {
-            let journal = self.journals.get(&run_journal(&run.id)).cloned().unwrap_or_default();
+            let journal = self.journal(&run.id);
             (run, journal)
         });
         Stored {
@@ -135,6 +177,11 @@ impl Memory {
             grants: self.all::<Grants>().pop(),
             stop: self.all::<StopSwitch>().pop(),
             runs: runs.collect(),
+            workflows: self.all(),
+            approvals: self.all::<Approval>().into_iter().filter(|a| a.state == ApprovalState::Pending).collect(),
+            holds: self.all::<Holds>().pop(),
+            schedules: self.all(),
+            events_seen: self.all::<EventsSeen>().pop().unwrap_or_default().offset,
             recent_runs: self.all::<Run>().into_iter().filter(|r| r.started_at >= since).collect(),
             audit_head: self.all::<AuditRow>().pop(),
         }

@@ -156,7 +156,7 @@ impl Player<'_> {
         if let Err(reason) = self.memory.commit(&effects.ops) {
             self.broken.push(format!("a commit at {} ms was refused: {reason}", self.ms()));
         }
-        self.transcript.take(self.ms(), &effects.ops);
+        self.transcript.take(self.ms(), &effects.ops, &self.memory);
         for dispatch in effects.calls {
             self.dispatch(dispatch);
         }

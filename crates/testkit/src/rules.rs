@@ -58,5 +58,6 @@ pub fn rules(
         default_grants: Grants {
             items: vec![AutonomyGrant { service: "*".into(), action: "*".into(), level: autonomy }],
         },
+        limits: engine::runs::Limits::default(),
     })
 }

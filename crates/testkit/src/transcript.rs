@@ -4,10 +4,15 @@
 use std::collections::BTreeMap;
 
 use engine::records::{Record, StopSwitch, name_of};
-use model::{Decision, Finding, FindingState, Incident, Run, StepStatus, TimelineKind, Track};
+use model::{
+    Decision, Finding, FindingState, Incident, Run, RunId, Step, StepStatus, TimelineKind, Track,
+};
 use ports::Op;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use workflow::StepView;
+
+use crate::memory::Memory;
 
 /// Collects lines.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +20,7 @@ pub(crate) struct Transcript {
     lines: Vec<String>,
     known: BTreeMap<(&'static str, String), Value>,
     incidents: Vec<String>,
+    steps: BTreeMap<RunId, Vec<StepView>>,
 }
 
 /// Lines of one commit are shown in the order in which one leads to the next.
@@ -27,12 +33,20 @@ impl Transcript {
     }
 
     /// What one commit says.
-    pub(crate) fn take(&mut self, ms: i64, ops: &[Op]) {
+    pub(crate) fn take(&mut self, ms: i64, ops: &[Op], memory: &Memory) {
         let mut lines = Vec::new();
         for op in ops {
-            if let Op::Put { kind, id, body, .. } = op {
-                let before = self.known.insert((kind, id.clone()), body.clone());
-                self.read(kind, before.as_ref(), body, &mut lines);
+            match op {
+                Op::Put { kind, id, body, .. } => {
+                    let before = self.known.insert((kind, id.clone()), body.clone());
+                    self.read(kind, before.as_ref(), body, &mut lines);
+                }
+                Op::Append { journal, .. } => {
+                    if let Some(run) = journal.strip_prefix("run/").and_then(|id| RunId::parse(id).ok()) {
+                        self.read_steps(&run, memory, &mut lines);
+                    }
+                }
+                _ => {}
             }
         }
         lines.sort_by_key(|(rank, _, _)| *rank);
@@ -75,6 +89,16 @@ impl Transcript {
                 lines.push((0, "stop", format!("{state} by {}: {}", stop.by, stop.reason)));
             }
             _ => {}
+        }
+    }
+
+    /// What the journal of a run tells of its steps beyond what was told before.
+    fn read_steps(&mut self, run: &RunId, memory: &Memory, lines: &mut Vec<Line>) {
+        let journal = memory.journal(run).expect("what the loop wrote it can read");
+        let view = workflow::trail(&journal.history(run.as_str()), usize::MAX);
+        let known = self.steps.insert(run.clone(), view.steps.clone()).unwrap_or_default();
+        for (index, now) in view.steps.iter().enumerate() {
+            step(known.get(index).map(|k| &k.step), &now.step, lines);
         }
     }
 
@@ -158,24 +182,24 @@ fn run(before: Option<Run>, now: &Run, lines: &mut Vec<Line>) {
     if before.is_none() {
         lines.push((4, "run", format!("{place} started")));
     }
-    let known = before.as_ref().map_or(&[][..], |b| b.steps.as_slice());
-    for (index, step) in now.steps.iter().enumerate() {
-        if known.get(index).is_some_and(|k| k.status == step.status && k.attempt == step.attempt) {
-            continue;
-        }
-        let Some(what) = step.call.as_deref().or_else(|| (step.kind == "wait").then_some("wait")) else {
-            continue;
-        };
-        let on = step.input["instance"].as_str().or(step.input["service"].as_str()).unwrap_or_default();
-        let undo = if step.compensation { "undo " } else { "" };
-        let again = if step.attempt > 1 { format!(", attempt {}", step.attempt) } else { String::new() };
-        let why = step.error.as_ref().filter(|_| step.status != StepStatus::Completed);
-        let why = why.map(|e| format!(": {e}")).unwrap_or_default();
-        let text = format!("{undo}{} {what} {on} {}{again}{why}", step.name, name_of(&step.status));
-        lines.push((5, "step", text.replace("  ", " ")));
-    }
     if before.is_none_or(|b| b.status != now.status) && now.status.is_over() {
         let why = now.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
         lines.push((5, "run", format!("{place} {}{why}", name_of(&now.status))));
     }
+}
+
+fn step(before: Option<&Step>, now: &Step, lines: &mut Vec<Line>) {
+    if before.is_some_and(|k| k.status == now.status && k.attempt == now.attempt) {
+        return;
+    }
+    let Some(what) = now.call.as_deref().or_else(|| (now.kind == "wait").then_some("wait")) else {
+        return;
+    };
+    let on = now.input["instance"].as_str().or(now.input["service"].as_str()).unwrap_or_default();
+    let undo = if now.compensation { "undo " } else { "" };
+    let again = if now.attempt > 1 { format!(", attempt {}", now.attempt) } else { String::new() };
+    let why = now.error.as_ref().filter(|_| now.status != StepStatus::Completed);
+    let why = why.map(|e| format!(": {e}")).unwrap_or_default();
+    let text = format!("{undo}{} {what} {on} {}{again}{why}", now.name, name_of(&now.status));
+    lines.push((5, "step", text.replace("  ", " ")));
 }

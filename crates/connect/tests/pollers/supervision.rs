@@ -21,6 +21,7 @@ fn event(id: u64) -> Signal {
         service: String::new(),
         at: model::Timestamp::ZERO,
         data: serde_json::Value::Null,
+        attributes: Default::default(),
     })
 }
 

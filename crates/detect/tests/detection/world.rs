@@ -313,6 +313,7 @@ impl World {
             service: service.to_owned(),
             at: Timestamp::from_unix_ms(self.at(5)),
             data,
+            attributes: Default::default(),
         }));
     }
 

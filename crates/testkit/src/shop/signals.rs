@@ -158,6 +158,7 @@ impl Shop {
             service: service.to_owned(),
             at: self.now(),
             data,
+            attributes: Default::default(),
         };
         self.send_at(self.ms + 10, Signal::Event(event));
     }

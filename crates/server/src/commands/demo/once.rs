@@ -164,11 +164,7 @@ async fn fill(
     let runs =
         engine.records().all::<Run>(of_incident(Run::KIND).order("started_at", Direction::Ascending), 100);
     let runs = runs.await.map_err(|e| e.to_string())?;
-    report.actions = runs
-        .iter()
-        .flat_map(|r| r.steps.iter().filter_map(|s| s.call.clone()))
-        .filter(|c| c != "verify")
-        .collect();
+    report.actions = runs.iter().flat_map(|r| r.acts.iter().map(|act| act.action.clone())).collect();
     report.verified = runs.last().is_some_and(|r| r.status == RunStatus::Completed);
     report.resolved = !incident.is_open();
     Ok(())

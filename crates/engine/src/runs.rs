@@ -1,0 +1,502 @@
+//! The runs that are not over: their states, timers, questions and limits, and what each event leads to.
+//!
+//! Pure, as the whole loop: an event goes in, [`Told`] comes out. The journal of a run is the truth; the document
+//! of a run is what lists show of it. What is not in the journal has not happened.
+
+mod admit;
+mod approvals;
+mod carry;
+mod events;
+mod journal;
+mod library;
+mod revise;
+mod schedules;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use model::{
+    Act, ActionCall, ApprovalId, CorrelationId, Run, RunId, RunPurpose, RunStatus, Timestamp,
+};
+use ports::{Expected, Op};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use workflow::{Definition, Event, State, WorkflowError};
+
+use crate::act::CallAnswer;
+use crate::records::{name_of, put};
+use crate::situation::{Acted, Dispatch};
+
+pub use admit::{Hold, Holds, Scope};
+pub use carry::{APPROVE, ECHO, NOTIFY, RUN_WORKFLOW};
+pub use approvals::{Approval, ApprovalState};
+pub(crate) use events::Listens;
+pub use events::Subscribe;
+pub use journal::{Journal, JournalError, definition_hashes, pin, read as read_journal};
+pub use library::{Library, Pinned, StoredDefinition, WorkflowDocument, split_name};
+pub use revise::{Change, Loaded};
+pub use schedules::{ScheduleState, Scheduled};
+
+/// How deep runs may call runs.
+const MAX_DEPTH: u32 = 16;
+/// Acts a run document remembers.
+const MAX_ACTS: usize = 64;
+/// Current tasks a run document names.
+const MAX_CURRENT: usize = 8;
+/// How long a run document may lag behind the steps of its run.
+const SHOW_EVERY_MS: i64 = 250;
+/// Events after which the state is stored beside them and older ones are dropped.
+const COMPACT_EVERY: u64 = 4_096;
+
+/// A run that is not over.
+pub(crate) struct Active {
+    pub(crate) run: Run,
+    pub(crate) pinned: Arc<Pinned>,
+    state: State,
+    /// Length of its journal.
+    records: u64,
+    /// Length of its journal when its state was last stored in it, or at its start.
+    stored_at: u64,
+    /// False while it waits to be admitted.
+    begun: bool,
+    depth: u32,
+    shown: Shown,
+}
+
+/// Whether the document of a run tells what its state is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Yes,
+    /// It may lag a little.
+    Lags,
+    /// People wait to see it.
+    No,
+}
+
+/// What a new run is made of.
+pub(crate) struct Order {
+    pub(crate) id: RunId,
+    /// The name it goes by in lists.
+    pub(crate) workflow: String,
+    pub(crate) pinned: Arc<Pinned>,
+    pub(crate) service: Option<String>,
+    pub(crate) purpose: RunPurpose,
+    pub(crate) input: Value,
+    pub(crate) correlation_id: CorrelationId,
+    pub(crate) depth: u32,
+}
+
+/// What an event led to. The situation takes what concerns incidents from it.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) calls: Vec<Dispatch>,
+    /// Verifications to begin: run, key, parameters.
+    pub(crate) verify: Vec<(RunId, String, Value)>,
+    /// Verifications that nobody waits for any more.
+    pub(crate) released: Vec<(RunId, String)>,
+    /// Actions that were carried out.
+    pub(crate) acted: Vec<Acted>,
+    pub(crate) started: Vec<Run>,
+    pub(crate) ended: Vec<Run>,
+    /// What runs tell people: run, text.
+    pub(crate) notices: Vec<(RunId, String)>,
+    /// Subscriptions to begin.
+    pub(crate) subscribes: Vec<Subscribe>,
+    /// Subscriptions to end, if they are any: run, listening.
+    pub(crate) unsubscribes: Vec<(RunId, String)>,
+    /// Lines for the audit log: action, subject, details, correlation.
+    pub(crate) audits: Vec<(&'static str, String, Value, CorrelationId)>,
+}
+
+/// What limits runs, from configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Most runs at once that touch one service; none for no limit.
+    pub runs_per_service: Option<u32>,
+    /// Drawn at random for each process, so that nobody outside can guess what stands for a secret.
+    pub entropy: [u8; 32],
+}
+
+/// The runs that are not over.
+#[derive(Default)]
+pub(crate) struct Runs {
+    pub(crate) library: Arc<Library>,
+    limits: Limits,
+    active: BTreeMap<RunId, Active>,
+    timers: BTreeSet<(Timestamp, RunId, String)>,
+    /// Runs that wait to be admitted, oldest first.
+    queue: VecDeque<RunId>,
+    /// Events that were made here and are to be folded before anything else.
+    inbox: VecDeque<(RunId, Event)>,
+    holds: Holds,
+    approvals: BTreeMap<ApprovalId, Approval>,
+    deadlines: BTreeSet<(Timestamp, ApprovalId)>,
+    listens: Listens,
+    schedules: BTreeMap<String, Scheduled>,
+    /// Definitions known to be in the store.
+    stored: BTreeSet<String>,
+    stale: BTreeSet<RunId>,
+    shown_at: Timestamp,
+    now: Timestamp,
+}
+
+impl Runs {
+    pub(crate) fn new(library: Arc<Library>, limits: Limits, now: Timestamp) -> Self {
+        Self { library, limits, now, shown_at: now, ..Self::default() }
+    }
+
+    pub(crate) fn set_now(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// The run documents of all that are not over.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Run> {
+        self.active.values().map(|a| &a.run)
+    }
+
+    pub(crate) fn get(&self, id: &RunId) -> Option<&Run> {
+        self.active.get(id).map(|a| &a.run)
+    }
+
+    /// Takes a run on; it begins at once, or when it is admitted.
+    pub(crate) fn start(&mut self, order: Order, told: &mut Told) {
+        self.enqueue(order, told);
+        self.admit(told);
+        self.drain(told);
+    }
+
+    fn enqueue(&mut self, order: Order, told: &mut Told) {
+        if self.active.contains_key(&order.id) {
+            return;
+        }
+        let run = Run {
+            id: order.id.clone(),
+            workflow: order.workflow,
+            version: order.pinned.definition.document().version.clone(),
+            service: order.service,
+            purpose: order.purpose,
+            status: RunStatus::Pending,
+            waits_for: None,
+            input: order.input,
+            output: Value::Null,
+            steps_done: 0,
+            steps_failed: 0,
+            current: Vec::new(),
+            acts: Vec::new(),
+            undone: false,
+            held_by: None,
+            error: None,
+            started_at: self.now,
+            ended_at: None,
+            correlation_id: order.correlation_id,
+        };
+        self.pin(&order.pinned, told);
+        told.ops.push(Op::Append {
+            journal: journal::name(&run.id),
+            expected: Expected::Absent,
+            records: vec![journal::head(&order.pinned)],
+        });
+        told.started.push(run.clone());
+        let id = run.id.clone();
+        let active = Active {
+            state: State::new(id.as_str()),
+            run,
+            pinned: order.pinned,
+            records: 1,
+            stored_at: 1,
+            begun: false,
+            depth: order.depth,
+            shown: Shown::No,
+        };
+        self.active.insert(id.clone(), active);
+        self.stale.insert(id.clone());
+        self.queue.push_back(id);
+    }
+
+    /// Writes a definition where journals refer to it, once.
+    fn pin(&mut self, pinned: &Pinned, told: &mut Told) {
+        if self.stored.insert(pinned.sha256.clone()) {
+            told.ops.push(put(&pinned.stored()));
+        }
+    }
+
+    /// A number nobody outside can guess, for jitter and for what stands for secrets.
+    fn seed(&self, id: &RunId) -> u64 {
+        let digest = Sha256::new().chain_update(self.limits.entropy).chain_update(id.as_str()).finalize();
+        digest[..8].iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+    }
+
+    /// Takes what came of a call.
+    pub(crate) fn answer(&mut self, id: &RunId, key: &str, answer: CallAnswer, told: &mut Told) {
+        let at = self.now;
+        let event = match answer {
+            CallAnswer::Done { output, inverse } => {
+                self.remember_act(id, key, told);
+                Event::CallSucceeded { key: key.to_owned(), output, inverse, at }
+            }
+            CallAnswer::Failed { error, retryable } => {
+                Event::CallFailed { key: key.to_owned(), error, retryable, at }
+            }
+        };
+        self.tell(id, event, told);
+    }
+
+    /// Journals an event and everything that follows from it without the outside.
+    fn tell(&mut self, id: &RunId, event: Event, told: &mut Told) {
+        self.inbox.push_back((id.clone(), event));
+        self.drain(told);
+    }
+
+    fn drain(&mut self, told: &mut Told) {
+        while let Some((id, event)) = self.inbox.pop_front() {
+            self.fold(&id, event, told);
+        }
+    }
+
+    fn fold(&mut self, id: &RunId, event: Event, told: &mut Told) {
+        let Some(active) = self.active.get_mut(id) else { return };
+        let effects = workflow::apply(&active.pinned.definition, &mut active.state, &event);
+        told.ops.push(active.append(vec![journal::event(&event)]));
+        if active.shown == Shown::Yes {
+            active.shown = Shown::Lags;
+        }
+        self.stale.insert(id.clone());
+        self.carry(id, effects, told);
+        self.look(id, told);
+    }
+
+    /// Notes where a run stands; ends it when it is over.
+    fn look(&mut self, id: &RunId, told: &mut Told) {
+        let Some(active) = self.active.get_mut(id) else { return };
+        if !active.begun {
+            return;
+        }
+        let status = workflow::status(&active.state);
+        if status != active.run.status {
+            active.run.status = status;
+            active.shown = Shown::No;
+        }
+        if status.is_over() {
+            self.end(id, told);
+        } else if active.records - active.stored_at >= COMPACT_EVERY {
+            let at = self.now;
+            let snapshot = Event::snapshot(&active.state, at);
+            let before = active.records + 1;
+            let head = journal::head(&active.pinned);
+            told.ops.push(active.append(vec![head, journal::event(&snapshot)]));
+            active.stored_at = active.records;
+            let journal = journal::name(id);
+            told.ops.push(Op::Trim { journal, expected: Expected::Any, before });
+        }
+    }
+
+    fn end(&mut self, id: &RunId, told: &mut Told) {
+        let Some(mut active) = self.active.remove(id) else { return };
+        active.refresh();
+        active.run.ended_at = Some(self.now);
+        active.run.waits_for = None;
+        self.stale.remove(id);
+        self.timers.retain(|(_, run, _)| run != id);
+        self.listens.drop_run(id);
+        self.withdraw_approvals(id, told);
+        let run = active.run;
+        let status = name_of(&run.status);
+        tracing::info!(run.id = %run.id, workflow = run.workflow, status, error = run.error, "Run ended.");
+        let details = json!({"status": run.status, "error": run.error});
+        told.audits.push(("run.ended", run.id.to_string(), details, run.correlation_id.clone()));
+        told.ops.push(put(&run));
+        if let RunPurpose::Subflow { run: parent, key } = &run.purpose {
+            self.inbox.push_back((parent.clone(), carry::subflow_answer(&run, key, self.now)));
+        }
+        told.ended.push(run);
+        self.admit(told);
+    }
+
+    /// Lets time pass.
+    pub(crate) fn tick(&mut self, told: &mut Told) {
+        while let Some((at, run, timer)) = self.timers.first().cloned() {
+            if at > self.now {
+                break;
+            }
+            self.timers.pop_first();
+            self.tell(&run, Event::TimerFired { id: timer, at: self.now }, told);
+        }
+        self.expire_approvals(told);
+        self.fire_schedules(told);
+        self.admit(told);
+        self.drain(told);
+    }
+
+    /// When something is due next, if anything is.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        let timers = self.timers.first().map(|(at, _, _)| *at);
+        let deadlines = self.deadlines.first().map(|(at, _)| *at);
+        timers.into_iter().chain(deadlines).chain(self.next_schedule()).min()
+    }
+
+    /// Writes the documents of runs that people wait to see, and now and then of all that moved.
+    pub(crate) fn show(&mut self, told: &mut Told) {
+        let all = self.now.since_ms(self.shown_at) >= SHOW_EVERY_MS;
+        if all {
+            self.shown_at = self.now;
+        }
+        let due: Vec<RunId> = self
+            .stale
+            .iter()
+            .filter(|id| all || self.active.get(id).is_some_and(|a| a.shown == Shown::No))
+            .cloned()
+            .collect();
+        for id in due {
+            self.stale.remove(&id);
+            let Some(active) = self.active.get_mut(&id) else { continue };
+            active.refresh();
+            active.shown = Shown::Yes;
+            told.ops.push(put(&active.run));
+        }
+    }
+
+    fn remember_act(&mut self, id: &RunId, key: &str, told: &mut Told) {
+        let Some(active) = self.active.get_mut(id) else { return };
+        let Some((action, parameters)) = active.state.pending_call(key) else { return };
+        let Some(service) = parameters["service"].as_str().filter(|_| action != manifest::VERIFY) else {
+            return;
+        };
+        let act = Act { at: self.now, service: service.to_owned(), action: action.to_owned() };
+        told.acted.push(Acted { at: act.at, service: act.service.clone(), action: act.action.clone() });
+        if active.run.acts.len() == MAX_ACTS {
+            active.run.acts.remove(0);
+        }
+        active.run.acts.push(act);
+    }
+
+    /// Takes what is stored besides the runs.
+    pub(crate) fn restore(
+        &mut self,
+        workflows: Vec<WorkflowDocument>,
+        approvals: Vec<Approval>,
+        holds: Option<Holds>,
+        schedules: Vec<ScheduleState>,
+    ) {
+        for document in workflows {
+            match Pinned::parse(&document.name, &document.source) {
+                Ok(pinned) => Arc::make_mut(&mut self.library).add(Arc::new(pinned)),
+                Err(error) => {
+                    tracing::error!(workflow = document.name, version = document.version, %error, "A stored workflow cannot be read.");
+                }
+            }
+        }
+        self.restore_approvals(approvals);
+        self.holds = holds.unwrap_or_default();
+        self.restore_schedules(schedules);
+    }
+
+    /// Takes up runs where their journals end. No host has said yet what it offers.
+    pub(crate) fn resume(&mut self, stored: Vec<(Run, Result<Journal, String>)>, told: &mut Told) {
+        let mut ids = Vec::with_capacity(stored.len());
+        for (run, journal) in stored {
+            ids.push(run.id.clone());
+            self.take_up(run, journal, told);
+        }
+        // Runs that call runs find each other only once all are there.
+        for id in ids {
+            let Some(active) = self.active.get(&id).filter(|a| a.begun) else { continue };
+            let pending = workflow::pending_effects(&active.state);
+            self.carry(&id, pending, told);
+            self.look(&id, told);
+        }
+        self.admit(told);
+        self.drain(told);
+    }
+
+    fn take_up(&mut self, run: Run, journal: Result<Journal, String>, told: &mut Told) {
+        let id = run.id.clone();
+        let read = journal.and_then(|j| j.state(id.as_str()).map(|(pinned, state)| (j, pinned, state)));
+        match read {
+            Ok((journal, pinned, state)) => {
+                self.stored.extend(journal.definitions.iter().map(|d| d.sha256.clone()));
+                let begun = !journal.events.is_empty();
+                let depth = self.depth_of(&run);
+                let active = Active {
+                    run,
+                    pinned,
+                    state,
+                    records: journal.length,
+                    stored_at: journal.length - journal.events.len() as u64,
+                    begun,
+                    depth,
+                    shown: Shown::Lags,
+                };
+                self.active.insert(id.clone(), active);
+                self.stale.insert(id.clone());
+                if !begun {
+                    self.queue.push_back(id);
+                }
+            }
+            Err(reason) => {
+                tracing::error!(run.id = %id, reason, "A run cannot be resumed; a person must look.");
+                let error = format!("cannot be resumed: {reason}");
+                let ended = Run {
+                    status: RunStatus::Faulted,
+                    error: Some(error),
+                    ended_at: Some(self.now),
+                    waits_for: None,
+                    ..run
+                };
+                told.ops.push(put(&ended));
+                if let RunPurpose::Subflow { run: parent, key } = &ended.purpose {
+                    self.inbox.push_back((parent.clone(), carry::subflow_answer(&ended, key, self.now)));
+                }
+                told.ended.push(ended);
+            }
+        }
+    }
+
+    fn depth_of(&self, run: &Run) -> u32 {
+        match &run.purpose {
+            RunPurpose::Subflow { run: parent, .. } => self.active.get(parent).map_or(1, |p| p.depth + 1),
+            _ => 0,
+        }
+    }
+}
+
+impl Active {
+    fn definition(&self) -> &Definition {
+        &self.pinned.definition
+    }
+
+    fn append(&mut self, records: Vec<Value>) -> Op {
+        let expected = Expected::Exactly(self.records);
+        self.records += records.len() as u64;
+        Op::Append { journal: journal::name(&self.run.id), expected, records }
+    }
+
+    /// Brings the document up to the state.
+    fn refresh(&mut self) {
+        if !self.begun {
+            return;
+        }
+        let summary = workflow::summary(self.definition(), &self.state);
+        self.run.status = summary.status;
+        self.run.waits_for = summary.waits_for.as_ref().map(carry::wait_sentence);
+        self.run.steps_done = summary.steps_done;
+        self.run.steps_failed = summary.steps_failed;
+        self.run.current = summary.current;
+        self.run.current.truncate(MAX_CURRENT);
+        self.run.output = summary.output;
+        self.run.error = summary.error;
+        self.run.undone = self.state.has_undone();
+        self.run.version.clone_from(&self.pinned.definition.document().version);
+    }
+}
+
+/// A call that the outside is to carry out.
+fn dispatch(run: &RunId, key: String, function: String, parameters: Value, nonce: String) -> Dispatch {
+    let call = ActionCall { action: function, parameters, idempotency_key: key };
+    Dispatch { run: run.clone(), call, host: None, nonce }
+}
+
+/// A call that cannot be carried out here.
+fn refused(key: &str, error: WorkflowError, at: Timestamp) -> Event {
+    Event::CallFailed { key: key.to_owned(), error, retryable: false, at }
+}

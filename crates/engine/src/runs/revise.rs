@@ -1,0 +1,186 @@
+//! What people change about a run: hold it, let it go on, end it, retry or skip a step, follow another version.
+
+use std::sync::Arc;
+
+use model::{Run, RunId};
+use serde_json::{Value, json};
+use workflow::{Effect, Event, Revision};
+
+use super::{Active, Journal, Pinned, Runs, Shown, Told, journal};
+use crate::command::Refusal;
+
+/// A change of the course of a run.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Begin a step again, and everything after it.
+    Retry {
+        /// Its number; none for the step that failed.
+        step: Option<usize>,
+        /// What to give it in place of what it had.
+        input: Option<Value>,
+    },
+    /// Take a step as done.
+    Skip {
+        /// Its number; none for the step that failed.
+        step: Option<usize>,
+        /// What it is taken to have given.
+        output: Option<Value>,
+        /// Why.
+        reason: String,
+    },
+    /// Follow another version of the workflow.
+    Migrate {
+        /// The version.
+        to: Arc<Pinned>,
+    },
+}
+
+impl Change {
+    /// For the audit log.
+    pub(crate) fn details(&self) -> (&'static str, Value) {
+        match self {
+            Self::Retry { step, input } => ("run.retried", json!({"step": step, "input": input})),
+            Self::Skip { step, output, reason } => {
+                ("run.step_skipped", json!({"step": step, "output": output, "reason": reason}))
+            }
+            Self::Migrate { to } => ("run.migrated", json!({"version": to.definition.document().version})),
+        }
+    }
+}
+
+/// A run with its journal, as the store has it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The run.
+    pub run: Run,
+    /// Its journal.
+    pub journal: Journal,
+}
+
+impl Runs {
+    /// Holds a run before its next call.
+    ///
+    /// # Errors
+    /// It is over, unknown, or held already.
+    pub(crate) fn pause(&mut self, id: &RunId, by: &str, told: &mut Told) -> Result<(), Refusal> {
+        let at = self.now;
+        let active = self.active.get_mut(id).ok_or_else(|| not_under_way(id))?;
+        if let Some(holder) = active.run.held_by.as_ref().filter(|h| !h.starts_with("hold:")) {
+            return Err(Refusal::Conflict(format!("it is held by {holder} already")));
+        }
+        if !active.begun {
+            return Err(Refusal::Conflict("it has not begun; cancel it, or hold its workflow".into()));
+        }
+        let paused = active.run.held_by.replace(by.to_owned()).is_some();
+        active.shown = Shown::No;
+        if !paused {
+            self.tell(id, Event::PauseRequested { by: by.to_owned(), at }, told);
+        }
+        self.stale.insert(id.clone());
+        Ok(())
+    }
+
+    /// Lets a held run go on.
+    ///
+    /// # Errors
+    /// It is over, unknown, or held by nobody.
+    pub(crate) fn resume_held(&mut self, id: &RunId, by: &str, told: &mut Told) -> Result<(), Refusal> {
+        let at = self.now;
+        let active = self.active.get_mut(id).ok_or_else(|| not_under_way(id))?;
+        if active.run.held_by.is_none() {
+            return Err(Refusal::Conflict("it is not held".into()));
+        }
+        active.run.held_by = None;
+        active.shown = Shown::No;
+        self.tell(id, Event::ResumeRequested { by: by.to_owned(), at }, told);
+        Ok(())
+    }
+
+    /// Ends a run; what it did is undone.
+    ///
+    /// # Errors
+    /// It is over or unknown.
+    pub(crate) fn cancel(&mut self, id: &RunId, by: &str, told: &mut Told) -> Result<(), Refusal> {
+        let at = self.now;
+        let active = self.active.get_mut(id).ok_or_else(|| not_under_way(id))?;
+        active.begun = true;
+        active.run.held_by = None;
+        self.queue.retain(|queued| queued != id);
+        self.tell(id, Event::CancelRequested { by: by.to_owned(), at }, told);
+        Ok(())
+    }
+
+    /// Changes the course of a run, over or not.
+    ///
+    /// # Errors
+    /// It cannot be done, or the run moved on since it was read: read it again.
+    pub(crate) fn change(
+        &mut self,
+        loaded: Loaded,
+        change: &Change,
+        by: &str,
+        told: &mut Told,
+    ) -> Result<(), Refusal> {
+        let Loaded { run, journal } = loaded;
+        let id = run.id.clone();
+        let known = self.active.get(&id);
+        if known.map_or(run.status.is_over(), |a| a.records == journal.length) {
+            // Nothing happened since it was read.
+        } else {
+            return Err(Refusal::Moved);
+        }
+        let history = journal.history(id.as_str());
+        let failed = |step: Option<usize>| match step.or_else(|| workflow::retry_point(&history)) {
+            Some(step) => Ok(step),
+            None => Err(Refusal::Conflict("no step of it failed; name the step".to_owned())),
+        };
+        let revision = match change {
+            Change::Retry { step, input } => Revision::Retry { step: failed(*step)?, input: input.clone() },
+            Change::Skip { step, output, reason } => {
+                Revision::Skip { step: failed(*step)?, output: output.clone(), reason: reason.clone() }
+            }
+            Change::Migrate { to } => Revision::Migrate { to: &to.definition },
+        };
+        let revised = workflow::revise(&history, revision, by, self.now).map_err(Refusal::Conflict)?;
+        let last = journal.definitions.last().expect("a journal that was read has a definition");
+        let mut pinned = Arc::clone(last);
+        let mut records = Vec::new();
+        if let Change::Migrate { to } = change {
+            pinned = Arc::clone(to);
+            self.pin(to, told);
+            records.push(journal::head(to));
+        }
+        records.push(journal::event(&revised.event));
+        let (depth, acts) = known.map_or((self.depth_of(&run), run.acts.clone()), |a| (a.depth, a.run.acts.clone()));
+        let mut active = Active {
+            run: Run { ended_at: None, error: None, output: Value::Null, held_by: None, acts, ..run },
+            pinned,
+            state: revised.state,
+            records: journal.length,
+            stored_at: journal.length,
+            begun: true,
+            depth,
+            shown: Shown::No,
+        };
+        told.ops.push(active.append(records));
+        active.stored_at = active.records;
+        // Timers and listenings of the course that was left go; the effects of the new one say which there are.
+        self.timers.retain(|(_, run, _)| *run != id);
+        self.listens.drop_run(&id);
+        let kept = workflow::pending_effects(&active.state)
+            .into_iter()
+            .filter(|e| matches!(e, Effect::Timer { .. } | Effect::Listen { .. }))
+            .collect();
+        self.active.insert(id.clone(), active);
+        self.stale.insert(id.clone());
+        self.carry(&id, revised.effects, told);
+        self.carry(&id, kept, told);
+        self.look(&id, told);
+        self.drain(told);
+        Ok(())
+    }
+}
+
+fn not_under_way(id: &RunId) -> Refusal {
+    Refusal::NotFound(format!("no run {id} is under way"))
+}
