@@ -163,7 +163,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let code = match refusal {
             Refusal::NotFound(_) => Code::NotFound,
-            Refusal::Conflict(_) => Code::Conflict,
+            Refusal::Conflict(_) | Refusal::Moved => Code::Conflict,
             Refusal::Invalid(_) => Code::InvalidRequest,
             Refusal::Stopping => Code::Unavailable,
         };

@@ -183,7 +183,7 @@ impl Drive {
 
     /// Large records go to blobs first; what a crash leaves of those without a record is collected.
     async fn write(&self, ops: &[Op]) -> ports::Result<()> {
-        let ops = overflow::outline(ops, self.blobs.as_ref()).await?;
+        let ops = overflow::outline(ops, self.blobs.as_ref(), self.clock.now()).await?;
         self.store.commit(ops).await.map(drop)
     }
 

@@ -1,5 +1,6 @@
 //! Records that are too large for a journal: kept as blobs that a small record names.
 
+use model::Timestamp;
 use ports::{BlobId, Blobs, JournalRecord, Op, Result};
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ const PREFIX: &str = "run/";
 ///
 /// # Errors
 /// A blob could not be written.
-pub(crate) async fn outline(ops: &[Op], blobs: &dyn Blobs) -> Result<Vec<Op>> {
+pub(crate) async fn outline(ops: &[Op], blobs: &dyn Blobs, now: Timestamp) -> Result<Vec<Op>> {
     let mut small = Vec::with_capacity(ops.len());
     for op in ops {
         let mut op = op.clone();
@@ -25,7 +26,7 @@ pub(crate) async fn outline(ops: &[Op], blobs: &dyn Blobs) -> Result<Vec<Op>> {
                 let bytes = serde_json::to_vec(record).map_err(|e| ports::Error::Invalid(e.to_string()))?;
                 if bytes.len() > MAX_RECORD_BYTES {
                     let size = bytes.len();
-                    let id = blobs.put(bytes.into()).await?;
+                    let id = blobs.put(bytes.into(), now).await?;
                     *record = json!({"type": BLOB, "blob": id, "bytes": size, "of": record["type"], "at": record["at"]});
                 }
             }

@@ -272,7 +272,7 @@ impl Runs {
         if !active.begun {
             return;
         }
-        let status = workflow::status(&active.state);
+        let status = active.state.status();
         if status != active.run.status {
             active.run.status = status;
             active.shown = Shown::No;

@@ -25,7 +25,7 @@ pub use decision::{
 pub use finding::{Band, Direction, Finding, FindingKind, FindingState, Subject};
 pub use graph::{Edge, ServiceGraph};
 pub use id::{
-    AuditId, CauseId, ChangeId, CorrelationId, DecisionId, EvidenceId, FindingId, IncidentId, OutcomeId,
+    ApprovalId, AuditId, CauseId, ChangeId, CorrelationId, DecisionId, EvidenceId, FindingId, IncidentId, OutcomeId,
     RecommendationId, RunId, TokenId,
 };
 pub use incident::{

@@ -19,7 +19,7 @@ use model::{
 };
 use ports::{Bus, Clock, Logs, Series, Store, SystemClock};
 use serde_json::json;
-use store_embedded::{BusLog, BusOptions, StateStore};
+use store_embedded::{BlobOptions, BlobFolder, BusLog, BusOptions, StateStore};
 use telemetry_embedded::{LogStore, SeriesStore};
 use testkit::{Random, demo_patience, rules};
 
@@ -66,6 +66,10 @@ async fn open(dir: &Path) -> Result<(Engine, Arc<StateStore>), Failed> {
         series: Arc::new(SeriesStore::open(dir.join("series"))?) as Arc<dyn Series>,
         logs: Arc::new(LogStore::open(dir.join("logs"))?) as Arc<dyn Logs>,
         clock: Arc::new(SystemClock) as Arc<dyn Clock>,
+        blobs: Arc::new(BlobFolder::open(dir, BlobOptions::default())?),
+        secrets: Arc::new(()),
+        functions: Vec::new(),
+        subscriber: None,
         actuators: BTreeMap::new(),
     };
     let options = Options {

@@ -11,6 +11,7 @@
 
 mod definition;
 mod document;
+mod driver;
 mod duration;
 mod error;
 mod event;

@@ -279,6 +279,9 @@ pub(crate) struct RecordedInverse {
     pub(crate) step: usize,
     /// Whether it was asked for; it is asked for once, whatever comes of it.
     pub(crate) taken: bool,
+    /// Whether it was carried out.
+    #[serde(default)]
+    pub(crate) undone: bool,
 }
 
 impl State {

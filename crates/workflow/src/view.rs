@@ -54,17 +54,12 @@ pub enum WaitsFor {
 /// Tells where a run stands.
 #[must_use]
 pub fn summary(definition: &Definition, state: &State) -> Summary {
-    let waits_for = waits_for(state);
-    let (status, output, error) = match &state.phase {
-        Phase::Pending => (RunStatus::Pending, Value::Null, None),
-        Phase::Running => match waits_for {
-            Some(WaitsFor::Resume) => (RunStatus::Suspended, Value::Null, None),
-            Some(WaitsFor::Time { .. } | WaitsFor::Events { .. }) => (RunStatus::Waiting, Value::Null, None),
-            _ => (RunStatus::Running, Value::Null, None),
-        },
-        Phase::Completed { output } => (RunStatus::Completed, output.clone(), None),
-        Phase::Faulted { error } => (RunStatus::Faulted, Value::Null, Some(error.sentence())),
-        Phase::Cancelled { by } => (RunStatus::Cancelled, Value::Null, Some(format!("cancelled by {by}"))),
+    let (waits_for, status) = (waits_for(state), status(state));
+    let (output, error) = match &state.phase {
+        Phase::Pending | Phase::Running => (Value::Null, None),
+        Phase::Completed { output } => (output.clone(), None),
+        Phase::Faulted { error } => (Value::Null, Some(error.sentence())),
+        Phase::Cancelled { by } => (Value::Null, Some(format!("cancelled by {by}"))),
     };
     let innermost = state.nodes.iter().filter(|(id, node)| {
         node.step.is_some() && !state.nodes.range(*id + 1..).any(|(_, n)| n.parent == Some(**id))
@@ -72,6 +67,20 @@ pub fn summary(definition: &Definition, state: &State) -> Summary {
     let current = innermost.filter_map(|(_, n)| Some(definition.task(n.task?).path.clone())).collect();
     let (steps_done, steps_failed) = (state.steps.done, state.steps.failed);
     Summary { status, waits_for, steps_done, steps_failed, current, output, error }
+}
+
+/// Where a run stands, without looking at more than is needed.
+pub(crate) fn status(state: &State) -> RunStatus {
+    match &state.phase {
+        Phase::Pending => RunStatus::Pending,
+        Phase::Running if state.paused_at.is_some() => RunStatus::Suspended,
+        Phase::Running if !state.calls.is_empty() => RunStatus::Running,
+        Phase::Running if waits_for(state).is_some() => RunStatus::Waiting,
+        Phase::Running => RunStatus::Running,
+        Phase::Completed { .. } => RunStatus::Completed,
+        Phase::Faulted { .. } => RunStatus::Faulted,
+        Phase::Cancelled { .. } => RunStatus::Cancelled,
+    }
 }
 
 fn waits_for(state: &State) -> Option<WaitsFor> {

@@ -18,7 +18,7 @@ use engine::{Engine, Options, Ports};
 use model::{ActionCall, ActionSpec, Autonomy, AutonomyGrant, BlastRadius, Timestamp};
 use ports::{ActionFailure, ActionResult, Actuator, Clock, Op, Retry, Store};
 use serde_json::{Value, json};
-use store_embedded::{BusLog, BusOptions, StateStore};
+use store_embedded::{BlobOptions, BlobFolder, BusLog, BusOptions, StateStore};
 use telemetry_embedded::{LogStore, SeriesStore};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -129,6 +129,10 @@ impl World {
             series: Arc::new(SeriesStore::open(path.join("series")).unwrap()),
             logs: Arc::new(LogStore::open(path.join("logs")).unwrap()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            blobs: Arc::new(BlobFolder::open(path, BlobOptions::default()).unwrap()),
+            secrets: Arc::new(()),
+            functions: Vec::new(),
+            subscriber: None,
             actuators: [("machine".to_owned(), Arc::clone(&machine) as Arc<dyn Actuator>)].into(),
         };
         let options = Options {

@@ -123,11 +123,6 @@ struct Parameters {
 }
 
 impl Runs {
-    /// Questions that wait for an answer.
-    pub(crate) fn approvals(&self) -> impl Iterator<Item = &Approval> {
-        self.approvals.values()
-    }
-
     pub(crate) fn restore_approvals(&mut self, pending: Vec<Approval>) {
         self.deadlines = pending.iter().filter_map(|a| Some((a.expires_at?, a.id.clone()))).collect();
         self.approvals = pending.into_iter().map(|a| (a.id.clone(), a)).collect::<BTreeMap<_, _>>();

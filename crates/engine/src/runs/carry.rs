@@ -78,7 +78,7 @@ impl Runs {
             }
             RUN_WORKFLOW => self.start_subflow(id, key, &parameters, told),
             _ => {
-                let nonce = self.active.get(id).map_or_else(String::new, |a| a.state.secret_nonce());
+                let nonce = self.active.get(id).map_or_else(String::new, |a| a.state.nonce());
                 told.calls.push(dispatch(id, key, function, parameters, nonce));
             }
         }
@@ -172,8 +172,9 @@ pub(super) fn wait_sentence(waits: &WaitsFor) -> String {
             [one] if one == manifest::VERIFY => "verification".to_owned(),
             many => format!("the answer of {}", many.join(", ")),
         },
+        WaitsFor::Events { until: Some(until), .. } => format!("an event, until {until}"),
+        WaitsFor::Events { until: None, .. } => "an event".to_owned(),
         WaitsFor::Time { until } => format!("time to pass, until {until}"),
-        WaitsFor::Events => "an event".to_owned(),
     }
 }
 

@@ -79,7 +79,7 @@ impl Listens {
 
 /// The types that filters name; none when one of them names none.
 fn kinds(filters: &[EventFilter]) -> BTreeSet<Option<String>> {
-    let named: Option<BTreeSet<String>> = filters.iter().map(|f| f.literal_type().map(str::to_owned)).collect();
+    let named: Option<BTreeSet<String>> = filters.iter().map(|f| f.event_type().map(str::to_owned)).collect();
     match named {
         Some(kinds) if !kinds.is_empty() => kinds.into_iter().map(Some).collect(),
         _ => BTreeSet::from([None]),
@@ -97,7 +97,7 @@ impl Runs {
     ) {
         match subscription {
             Some(parameters) => {
-                let nonce = self.active.get(run).map_or_else(String::new, |a| a.state.secret_nonce());
+                let nonce = self.active.get(run).map_or_else(String::new, |a| a.state.nonce());
                 told.subscribes.push(Subscribe { run: run.clone(), id, parameters, nonce });
             }
             None => self.listens.insert(run, id, filters),

@@ -133,7 +133,7 @@ impl Journal {
     pub(super) fn state(&self, run: &str) -> Result<(Arc<Pinned>, State), String> {
         let last = self.definitions.last().ok_or("it names no definition")?;
         let mut state = State::new(run);
-        for (definition, event) in self.history(run).pairs() {
+        for (definition, event) in self.history(run).steps() {
             // What it led to was carried out, or is asked for again.
             let _effects = workflow::apply(definition, &mut state, event);
         }

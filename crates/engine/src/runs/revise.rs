@@ -123,10 +123,9 @@ impl Runs {
     ) -> Result<(), Refusal> {
         let Loaded { run, journal } = loaded;
         let id = run.id.clone();
-        let known = self.active.get(&id);
-        if known.map_or(run.status.is_over(), |a| a.records == journal.length) {
-            // Nothing happened since it was read.
-        } else {
+        let known = self.active.get(&id).map(|a| (a.records, a.depth, a.run.acts.clone()));
+        let still = known.as_ref().map_or(run.status.is_over(), |(records, ..)| *records == journal.length);
+        if !still {
             return Err(Refusal::Moved);
         }
         let history = journal.history(id.as_str());
@@ -151,7 +150,10 @@ impl Runs {
             records.push(journal::head(to));
         }
         records.push(journal::event(&revised.event));
-        let (depth, acts) = known.map_or((self.depth_of(&run), run.acts.clone()), |a| (a.depth, a.run.acts.clone()));
+        let (depth, acts) = match known {
+            Some((_, depth, acts)) => (depth, acts),
+            None => (self.depth_of(&run), run.acts.clone()),
+        };
         let mut active = Active {
             run: Run { ended_at: None, error: None, output: Value::Null, held_by: None, acts, ..run },
             pinned,

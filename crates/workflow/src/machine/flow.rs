@@ -185,7 +185,11 @@ impl Machine<'_> {
         self.record(|recorder| recorder.succeeded(key, &call, output));
         if let Some(undone) = call.undoes {
             self.end_step(call.step, StepStatus::Completed, None);
-            let original = self.state.inverses.iter().find(|i| i.key == undone).map(|i| i.step);
+            let recorded = self.state.inverses.iter_mut().find(|i| i.key == undone);
+            let original = recorded.map(|recorded| {
+                recorded.undone = true;
+                recorded.step
+            });
             if let Some(original) = original {
                 self.record(|recorder| recorder.undone(original));
             }
@@ -199,6 +203,7 @@ impl Machine<'_> {
                 scopes: call.scopes.clone(),
                 step: call.step,
                 taken: false,
+                undone: false,
             });
         }
         if let Some(node) = call.node {

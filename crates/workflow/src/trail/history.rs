@@ -49,7 +49,7 @@ impl<'a> History<'a> {
     }
 
     /// The definitions of the events, in order. A migration is itself applied with the definition it goes to.
-    pub(crate) fn steps(&self) -> impl Iterator<Item = (&'a Definition, &'a Event)> {
+    pub fn steps(&self) -> impl Iterator<Item = (&'a Definition, &'a Event)> {
         let mut at = 0;
         let last = self.definitions.len() - 1;
         self.events.iter().enumerate().map(move |(i, event)| {
