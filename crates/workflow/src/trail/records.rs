@@ -67,8 +67,6 @@ fn happened(state: &State, definition: &Definition, event: &Event) -> (&'static 
                 if place.is_empty() { String::new() } else { format!("step {}: ", clip(&task_name(place))) };
             ("revised", format!("{of}{}", clip(&note.sentence(by))))
         }
-        Event::EventReceived { .. } => ("event_received", "an event came".to_owned()),
-        Event::ListenFailed { .. } => ("listen_failed", "listening failed".to_owned()),
         Event::Snapshot { .. } => ("snapshot", "its state was stored".to_owned()),
     }
 }
