@@ -114,6 +114,8 @@ pub(crate) struct Told {
 pub struct Limits {
     /// Most runs at once that touch one service; none for no limit.
     pub runs_per_service: Option<u32>,
+    /// Begin with every run held, to look first.
+    pub start_held: bool,
     /// Drawn at random for each process, so that nobody outside can guess what stands for a secret.
     pub entropy: [u8; 32],
 }
@@ -130,6 +132,8 @@ pub(crate) struct Runs {
     /// Events that were made here and are to be folded before anything else.
     inbox: VecDeque<(RunId, Event)>,
     holds: Holds,
+    /// Resumed runs whose pending calls are asked for once everything may go on.
+    deferred: Vec<RunId>,
     approvals: BTreeMap<ApprovalId, Approval>,
     deadlines: BTreeSet<(Timestamp, ApprovalId)>,
     listens: Listens,
@@ -399,14 +403,24 @@ impl Runs {
             self.take_up(run, journal, told);
         }
         // Runs that call runs find each other only once all are there.
-        for id in ids {
-            let Some(active) = self.active.get(&id).filter(|a| a.begun) else { continue };
-            let pending = workflow::pending_effects(&active.state);
-            self.carry(&id, pending, told);
-            self.look(&id, told);
+        if self.limits.start_held {
+            self.hold_everything(told);
+            self.deferred = ids;
+        } else {
+            self.ask_again(&ids, told);
         }
         self.admit(told);
         self.drain(told);
+    }
+
+    /// Asks for what runs had asked for before a restart.
+    fn ask_again(&mut self, ids: &[RunId], told: &mut Told) {
+        for id in ids {
+            let Some(active) = self.active.get(id).filter(|a| a.begun) else { continue };
+            let pending = workflow::pending_effects(&active.state);
+            self.carry(id, pending, told);
+            self.look(id, told);
+        }
     }
 
     fn take_up(&mut self, run: Run, journal: Result<Journal, String>, told: &mut Told) {

@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) detect: detect::Settings,
     /// What it decides by.
     pub(crate) rules: Rules,
+    /// Runs of workflows.
+    pub(crate) workflows: Workflows,
     /// Business hours, change freezes and maintenance windows (UTC).
     #[schemars(with = "serde_json::Value")]
     pub(crate) calendar: engine::calendar::Calendar,
@@ -100,6 +102,18 @@ impl Default for Retention {
     fn default() -> Self {
         Self { metrics_days: 90, logs_days: 90 }
     }
+}
+
+/// Runs of workflows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Workflows {
+    /// Most runs at once that touch one service; without it only the limits of workflows themselves hold.
+    pub(crate) runs_per_service: Option<u32>,
+    /// Start with every run held, to look first; `homeostat workflow resume --all` lets them go on.
+    pub(crate) start_held: bool,
+    /// Folder with one file for each secret that workflows may use, besides `HOMEOSTAT_SECRET_<NAME>` variables.
+    pub(crate) secrets_dir: Option<PathBuf>,
 }
 
 /// How patient the loop is.
@@ -307,7 +321,7 @@ pub(crate) enum ConfigError {
 }
 
 /// Sections whose scalar options can be set by `HOMEOSTAT_<SECTION>_<OPTION>`.
-const SECTIONS: [&str; 7] = ["server", "data", "retention", "loop", "rules", "log", "machine"];
+const SECTIONS: [&str; 8] = ["server", "data", "retention", "loop", "rules", "workflows", "log", "machine"];
 
 impl Config {
     /// Reads a file (none: defaults only) and applies the environment.

@@ -17,11 +17,12 @@ use connect::{HostClient, HostPoller, HostSettings, Pace, PollerState, Pollers, 
 use engine::command::{Asker, Command, Role};
 use engine::records::Grants;
 use engine::sense::Intake;
+use engine::runs::Limits;
 use engine::situation::{Patience, Rules};
 use engine::{Engine, Options, Ports};
 use model::{Autonomy, AutonomyGrant, Signal};
 use ports::{Actuator, Clock, SystemClock};
-use store_embedded::{BusLog, BusOptions, StateStore};
+use store_embedded::{BlobFolder, BlobOptions, BusLog, BusOptions, StateStore};
 use telemetry_embedded::{LogStore, SeriesStore};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -206,6 +207,7 @@ fn open(config: &Config, clock: &Arc<dyn Clock>, extra_hosts: &[HostAccess]) -> 
     let bus = BusLog::open(&part("bus"), BusOptions::default()).map_err(|e| failed(e.to_string()))?;
     let series = SeriesStore::open(part("series")).map_err(|e| failed(e.to_string()))?;
     let logs = LogStore::open(part("logs")).map_err(|e| failed(e.to_string()))?;
+    let blobs = BlobFolder::open(dir, BlobOptions::default()).map_err(|e| failed(e.to_string()))?;
     let mut clients = BTreeMap::new();
     let named = config.hosts.iter().map(|host| {
         let token = std::env::var(&host.token_env).map_err(|_| {
@@ -232,6 +234,10 @@ fn open(config: &Config, clock: &Arc<dyn Clock>, extra_hosts: &[HostAccess]) -> 
         series: Arc::new(series),
         logs: Arc::new(logs),
         clock: Arc::clone(clock),
+        blobs: Arc::new(blobs),
+        secrets: Arc::new(()),
+        functions: Vec::new(),
+        subscriber: None,
         actuators,
     };
     Ok((ports, cursors, clients))
@@ -260,12 +266,25 @@ fn options(config: &Config) -> Result<Options, StartError> {
             linger_ms: i64::from(patience.linger_ms),
         },
         default_grants: Grants { items: vec![everywhere] },
+        limits: Limits {
+            runs_per_service: config.workflows.runs_per_service,
+            start_held: config.workflows.start_held,
+            entropy: entropy()?,
+        },
     };
     Ok(Options {
         rules,
         detection: config.detect.clone(),
         checkpoint_every: Duration::from_millis(u64::from(patience.checkpoint_ms)),
     })
+}
+
+/// Drawn anew for each process: nobody outside can guess what stands for a secret.
+fn entropy() -> Result<[u8; 32], StartError> {
+    let mut bytes = [0; 32];
+    let drawn = rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes);
+    drawn.map_err(|_| StartError::Adapter("the operating system gives no random numbers".to_owned()))?;
+    Ok(bytes)
 }
 
 fn poll_host(

@@ -99,6 +99,10 @@ impl Runs {
             self.holds.items.push(hold);
         }
         told.ops.push(put(&self.holds));
+        if !held && scope == Scope::All {
+            let deferred = std::mem::take(&mut self.deferred);
+            self.ask_again(&deferred, told);
+        }
         let touched: Vec<RunId> =
             self.active.values().filter(|a| a.begun && scope.covers(&a.run)).map(|a| a.run.id.clone()).collect();
         for id in touched {
@@ -106,6 +110,13 @@ impl Runs {
         }
         self.admit(told);
         self.drain(told);
+    }
+
+    /// The hold that a start begins with.
+    pub(super) fn hold_everything(&mut self, told: &mut Told) {
+        let reason = "workflows.start_held is set; look, then lift the hold".to_owned();
+        let hold = Hold { scope: Scope::All, by: "configuration".to_owned(), at: self.now, reason };
+        self.set_hold(hold, true, told);
     }
 
     /// Holds or frees a run after the holds changed. What a person holds is not touched.
