@@ -174,7 +174,6 @@ pub struct AtRecord {
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 pub struct RunRequest {
     /// Runbook name, or `namespace.name` with or without `:version`.
-    #[serde(alias = "runbook")]
     pub workflow: String,
     /// Its input; an empty object unless told.
     #[schema(value_type = Object)]

@@ -58,11 +58,11 @@ async fn every_mutation_leaves_a_row_and_every_refusal_none() {
     check("POST", decide(&first_decision.id, "approve"), empty.clone(), 409, "").await;
     check("POST", decide(&second_decision.id, "reject"), json!({"reason": "no"}), 204, "decision.rejected")
         .await;
-    let run = json!({"runbook": "restart-service", "input": {"service": "shop", "verify_s": 3600}});
+    let run = json!({"workflow": "restart-service", "input": {"service": "shop", "verify_s": 3600}});
     let started = check("POST", "/runs".into(), run, 201, "run.requested").await;
     let id = started["id"].as_str().unwrap().to_owned();
     check("POST", format!("/runs/{id}/cancel"), empty.clone(), 204, "run.cancelled").await;
-    check("POST", "/runs".into(), json!({"runbook": "none"}), 404, "").await;
+    check("POST", "/runs".into(), json!({"workflow": "none"}), 404, "").await;
     check("PUT", "/autonomy".into(), json!({"items": []}), 200, "autonomy.updated").await;
     check("PUT", "/stop-switch".into(), json!({"engaged": true}), 200, "stop_switch.engaged").await;
     check("PUT", "/stop-switch".into(), json!({"engaged": false}), 200, "stop_switch.released").await;

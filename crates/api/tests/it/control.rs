@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 fn request(service: &str) -> Value {
-    json!({"runbook": "restart-service", "input": {"service": service, "verify_s": 3600}})
+    json!({"workflow": "restart-service", "input": {"service": service, "verify_s": 3600}})
 }
 
 async fn start(world: &World, token: &str, key: Option<&str>, body: &Value) -> String {
@@ -18,7 +18,7 @@ async fn start(world: &World, token: &str, key: Option<&str>, body: &Value) -> S
 }
 
 fn running(detail: &Value) -> bool {
-    matches!(detail["run"]["status"].as_str(), Some("running" | "waiting"))
+    matches!(detail["status"].as_str(), Some("running" | "waiting"))
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn a_key_makes_a_repeated_request_the_same_run() {
         id,
         "keys are each caller's own"
     );
-    for other in [request("other"), json!({"runbook": "reset-state", "input": {"service": "shop"}})] {
+    for other in [request("other"), json!({"workflow": "reset-state", "input": {"service": "shop"}})] {
         let ask = world.post("/runs").token(&tokens.operator).header("idempotency-key", "k1").json(&other);
         ask.send().await.problem(Code::Conflict);
     }
@@ -77,7 +77,7 @@ async fn a_key_makes_a_repeated_request_the_same_run() {
     }
     let path = format!("/runs/{id}/cancel");
     world.post(&path).token(&tokens.operator).send().await.is(204);
-    world.until(&format!("/runs/{id}"), &tokens.operator, |d| d["run"]["status"] == "cancelled").await;
+    world.until(&format!("/runs/{id}"), &tokens.operator, |d| d["status"] == "cancelled").await;
     assert_eq!(
         start(&world, &tokens.operator, Some("k1"), &request("shop")).await,
         id,
@@ -118,7 +118,7 @@ async fn a_run_acts_is_listed_and_ends_by_cancel() {
     let id = start(&world, &admin, None, &request("shop")).await;
     let path = format!("/runs/{id}");
     let detail = world.until(&path, &admin, running).await;
-    assert_eq!(detail["run"]["purpose"], json!({"type": "manual", "actor": "admin-token"}));
+    assert_eq!(detail["purpose"], json!({"type": "manual", "actor": "admin-token"}));
     assert_eq!(detail["definition"]["document"]["name"], "restart-service");
     assert_eq!(detail["allowed_actions"][0]["allowed"], true);
     world.until(&path, &admin, |_| !world.machine.done.lock().unwrap().is_empty()).await;
@@ -130,7 +130,7 @@ async fn a_run_acts_is_listed_and_ends_by_cancel() {
 
     let cancel = || world.post(&format!("{path}/cancel")).token(&admin);
     cancel().send().await.is(204);
-    let over = world.until(&path, &admin, |d| d["run"]["status"] == "cancelled").await;
+    let over = world.until(&path, &admin, |d| d["status"] == "cancelled").await;
     assert_eq!(over["allowed_actions"][0]["allowed"], false);
     let again = cancel().send().await;
     assert!(matches!(again.status, 404 | 409), "{}", again.text());
@@ -143,15 +143,15 @@ async fn a_run_that_makes_no_sense_is_refused() {
     let check = async |body: Value, code: Code| {
         world.post("/runs").token(&admin).json(&body).send().await.problem(code)
     };
-    check(json!({"runbook": "none"}), Code::NotFound).await;
-    check(json!({"runbook": ""}), Code::InvalidRequest).await;
-    check(json!({"runbook": "a\nb"}), Code::InvalidRequest).await;
-    check(json!({"runbook": "x".repeat(300_000)}), Code::InvalidRequest).await;
-    check(json!({"runbook": "restart-service", "input": [1]}), Code::InvalidRequest).await;
+    check(json!({"workflow": "none"}), Code::NotFound).await;
+    check(json!({"workflow": ""}), Code::InvalidRequest).await;
+    check(json!({"workflow": "a\nb"}), Code::InvalidRequest).await;
+    check(json!({"workflow": "x".repeat(300_000)}), Code::InvalidRequest).await;
+    check(json!({"workflow": "restart-service", "input": [1]}), Code::InvalidRequest).await;
     check(json!({"input": {}}), Code::InvalidRequest).await;
-    let id = start(&world, &admin, None, &json!({"runbook": "restart-service"})).await;
-    let failed = world.until(&format!("/runs/{id}"), &admin, |d| d["run"]["status"] == "faulted").await;
-    assert!(failed["run"]["error"].as_str().is_some_and(|e| e.contains("service")), "{failed}");
+    let id = start(&world, &admin, None, &json!({"workflow": "restart-service"})).await;
+    let failed = world.until(&format!("/runs/{id}"), &admin, |d| d["status"] == "faulted").await;
+    assert!(failed["error"].as_str().is_some_and(|e| e.contains("service")), "{failed}");
 }
 
 #[tokio::test]

@@ -131,7 +131,7 @@ async fn a_body_that_is_no_json_or_of_another_shape_is_told_where() {
     check(&"[".repeat(100_000), "body").await;
     let hostile = format!(r#"{{"items":[{{"service":"a","action":"b","level":"{}"}}]}}"#, "x".repeat(50_000));
     check(&hostile, "/items/0/level").await;
-    let deep = format!(r#"{{"runbook":"x","input":{}"#, "[".repeat(100_000));
+    let deep = format!(r#"{{"workflow":"x","input":{}"#, "[".repeat(100_000));
     let ask = world.post("/runs").token(&admin).header("content-type", "application/json").body(deep);
     let problem = ask.send().await.problem(Code::InvalidRequest);
     assert!(problem["at"].as_str().unwrap().starts_with("line 1 column 1"), "{problem}");
