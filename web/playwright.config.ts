@@ -6,7 +6,7 @@ const port = 4410;
 
 export default defineConfig({
   testDir: "e2e",
-  testMatch: live ? /live\.spec\.ts/ : /screens\.spec\.ts|flows\.spec\.ts|live\.spec\.ts/,
+  testMatch: live ? /live\.spec\.ts/ : /(screens|flows|automation|editor|live)\.spec\.ts/,
   workers: 1,
   timeout: live ? 240_000 : 40_000,
   reporter: [["list"]],

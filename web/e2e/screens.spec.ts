@@ -5,6 +5,8 @@ import { api, expectAccessible, signIn } from "./support";
 type Item = { id: string; class?: string; status: string };
 const incidentOf = async (page: Page, cls: string) => (await api<{ items: Item[] }>(page, "/incidents?limit=50")).items.find((i) => i.class === cls)!.id;
 
+const runOf = async (page: Page, filter: string) => (await api<{ items: Item[] }>(page, `/runs?${filter}`)).items[0]!.id;
+
 const SCREENS: { name: string; path: string | ((page: Page) => Promise<string>); shows: string | RegExp; focus?: string }[] = [
   { name: "overview", path: "/", shows: "Needs a person" },
   { name: "incidents", path: "/incidents", shows: "checkout fails 41 % of orders since release 1.1.0" },
@@ -13,9 +15,23 @@ const SCREENS: { name: string; path: string | ((page: Page) => Promise<string>);
   { name: "systems", path: "/systems", shows: "5 services" },
   { name: "service", path: "/systems/checkout", shows: "Instances" },
   { name: "runs", path: "/automation/runs", shows: "Reset state" },
-  { name: "run", path: async (p) => `/automation/runs/${(await api<{ items: Item[] }>(p, "/runs?status=faulted")).items[0]!.id}`, shows: "undoes" },
-  { name: "runbooks", path: "/automation/runbooks", shows: "Restart a service" },
-  { name: "runbook", path: "/automation/runbooks/reset-state", shows: "When to use" },
+  { name: "runs, filtered", path: "/automation/runs?workflow=sync-catalog&span=24h", shows: "Sync catalog" },
+  { name: "runs, none fits", path: "/automation/runs?text=nothing-is-called-so", shows: "No run fits these filters" },
+  { name: "run", path: async (p) => `/automation/runs/${await runOf(p, "status=faulted")}`, shows: "undoes" },
+  { name: "run, its step", path: async (p) => `/automation/runs/${await runOf(p, "workflow=nightly-report")}?step=3`, shows: "Turns (5)" },
+  { name: "run, its diagram", path: async (p) => `/automation/runs/${await runOf(p, "workflow=release-with-care")}?view=diagram`, shows: "Check budget" },
+  { name: "run, earlier", path: async (p) => `/automation/runs/${await runOf(p, "workflow=release-with-care&status=faulted")}?at=4`, shows: "You see the run as it was after record 4." },
+  { name: "approvals", path: "/automation/approvals", shows: "Waiting for an answer" },
+  { name: "workflows", path: "/automation/workflows", shows: "Synchronise the catalog" },
+  { name: "workflow", path: "/automation/workflows/shop.sync-catalog", shows: "supplier.example" },
+  { name: "workflow, shipped", path: "/automation/workflows/homeostat.restart-service", shows: "read only" },
+  { name: "workflow, tried", path: "/automation/workflows/shop.release-with-care?tab=try", shows: "Version to put out, for example 1.2.0." },
+  { name: "workflow, its history", path: "/automation/workflows/shop.release-with-care?tab=history&left=1.0.0&right=1.1.0", shows: "unchanged lines" },
+  { name: "workflow, its history in one", path: "/automation/workflows/shop.release-with-care?tab=history&left=1.0.0&right=1.1.0&layout=unified", shows: "unchanged lines" },
+  { name: "new workflow", path: "/automation/new-workflow", shows: "Not saved yet." },
+  { name: "schedules", path: "/automation/schedules", shows: "Nightly report" },
+  { name: "runbooks", path: "/automation/runbooks", shows: "Restart the service" },
+  { name: "runbook", path: "/automation/runbooks/reset-state", shows: "Symptoms" },
   { name: "policy", path: "/automation/policy", shows: "critical-needs-person" },
   { name: "faults", path: "/faults", shows: "Demo: real processes, simulated shop." },
   { name: "logs", path: "/logs?text=order", shows: /placed, total/ },

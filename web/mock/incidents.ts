@@ -2,7 +2,7 @@
 import type { components } from "../src/api/schema";
 import type { FaultSpec } from "./faults";
 import { id, iso } from "./ids";
-import { DEFINITIONS } from "./runbooks";
+import { DEFINITIONS, WALKS, type Walk } from "./runbooks";
 
 type S = components["schemas"];
 type Json = S["Run"]["output"];
@@ -141,26 +141,28 @@ export function tell(story: Story, now: number): Told {
   function run(): S["Run"] {
     const steps: S["Step"][] = [];
     const t = age - actAt;
-    const put = (path: string, kind: string, callee: string | null, from: number, to: number, output: Json, more: Partial<S["Step"]> = {}) => {
+    const put = (w: Walk, from: number, to: number, output: Json, more: Partial<S["Step"]> = {}) => {
       if (t < from) return;
       const done = t >= to;
-      steps.push({ path, name: path.split("/").at(-1)!, kind, call: callee, status: done ? "completed" : "running", attempt: 1, started_at: at(actAt + from), ended_at: done ? at(actAt + to) : null, input: callee ? { service: spec.service, ...(spec.instance ? { instance: spec.instance } : {}) } : {}, output: done ? output : NOTHING, error: null, compensation: false, ...(done ? more : {}) });
+      steps.push({ path: w.path, name: w.path.split("/").at(-1)!, kind: w.kind, call: w.call, status: done ? "completed" : "running", attempt: 1, started_at: at(actAt + from), ended_at: done ? at(actAt + to) : null, input: { service: spec.service, ...(spec.instance ? { instance: spec.instance } : {}) }, output: done ? output : NOTHING, error: null, compensation: false, ...(done ? more : {}) });
     };
-    const tasks = book.definition.do.map((o, i) => ({ name: Object.keys(o)[0]!, path: `/do/${String(i)}/${Object.keys(o)[0]!}`, task: Object.values(o)[0]! }));
-    let from = 0;
-    const flat = tasks.flatMap((task) => "try" in task.task ? [{ ...task }, ...(task.task.try as Record<string, Record<string, unknown>>[]).map((o, i) => ({ name: Object.keys(o)[0]!, path: `${task.path}/try/${String(i)}/${Object.keys(o)[0]!}`, task: Object.values(o)[0]! }))] : [task]);
-    const work = flat.filter((x) => x.name !== "verify");
+    const walk = WALKS[spec.runbook]!;
+    const work = walk.filter((w) => w.call !== "verify" && w.kind !== "try");
     const each = Math.round(2_400 / work.length);
-    for (const x of work) {
-      const action = (x.task.with as { action?: string } | undefined)?.action ?? null;
-      put(x.path, "call" in x.task ? "call" : Object.keys(x.task)[0]!, action, from, from + each, action ? { pid: 41_877, took_ms: each - 40, replayed: false } : {}, variant === "undone" && action ? { status: "compensated" } : {});
-      from += each + 20;
+    const undone = variant === "undone";
+    let from = 0;
+    for (const w of walk) {
+      if (w.kind === "try") put(w, from, 10_750, { verified: true });
+      else if (w.call === "verify") {
+        if (undone) put(w, 2_600, 10_700, NOTHING, { status: "faulted", error: "process_exit still firing on worker-1 after 8 s; 3 exits in the window" });
+        else put(w, 2_600, 10_700, { healthy: true, checks: { request_error_ratio: 0.003, request_duration_p95_ms: 48, probes: "3 of 3 pass" } });
+      } else {
+        const length = w.kind === "switch" ? 4 : each;
+        put(w, from, from + length, w.call ? { pid: 41_877, took_ms: length - 40, replayed: false } : {}, undone && w.call ? { status: "compensated" } : {});
+        from += length + 20;
+      }
     }
-    const verifyTask = flat.find((x) => x.name === "verify")!;
-    if (variant === "undone") {
-      put(verifyTask.path, "call", "verify.healthy", 2_600, 10_700, NOTHING, { status: "faulted", error: "process_exit still firing on worker-1 after 8 s; 3 exits in the window" });
-      put("/do/0/attempt", "undo", "data.restore", 10_800, 11_700, { restored: 14 }, { compensation: true, name: "restore state" });
-    } else put(verifyTask.path, "call", "verify.healthy", 2_600, 10_700, { healthy: true, checks: { request_error_ratio: 0.003, request_duration_p95_ms: 48, probes: "3 of 3 pass" } });
+    if (undone) put({ path: walk[0]!.path, kind: "call", call: "data.restore", around: null }, 10_800, 11_700, { restored: 14 }, { compensation: true, name: "restore state" });
     const ended = t >= (variant === "undone" ? 11_700 : 10_700);
     return {
       id: runId, workflow: spec.runbook, version: "1.0.0", service: spec.service, purpose: { type: "incident", incident: inc, decision: decId, class: spec.class, confidence: report.calibrated },

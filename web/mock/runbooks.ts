@@ -1,69 +1,51 @@
-/** The five shipped runbooks as the mock knows them. */
-import { stringify } from "yaml";
+/** The shipped runbooks, read from the repository's own files, and what a run of each does step by step. */
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parse } from "yaml";
 import type { components } from "../src/api/schema";
 import { iso } from "./ids";
 
 type S = components["schemas"];
-const call = (action: string, parameters: object = { service: "${ .service }" }) => ({ call: "action", with: { action, parameters } });
-const verify = { call: "action", with: { action: "verify.healthy", parameters: { service: "${ .service }", window: "PT8S" } } };
-const doc = (name: string, tasks: object[]) => ({ document: { dsl: "1.0.1", namespace: "homeostat", name, version: "1.0.0" }, do: tasks });
+type Head = { title: string; summary: string; owner: string; prior: { success: number; because: string }; blast_radius: S["BlastRadius"]; handles: { class: S["FailureClass"] }[] };
+export type Book = { definition: Record<string, unknown>; source: string; markdown: string; title: string; summary: string; handles: S["FailureClass"][]; actions: string[]; radius: S["BlastRadius"]; prior: number; priorReason: string };
 
-export const DEFINITIONS: Record<string, { definition: { do: Record<string, Record<string, unknown>>[] } & object; title: string; summary: string; handles: S["FailureClass"][]; actions: string[]; radius: S["BlastRadius"] }> = {
-  "restart-service": {
-    title: "Restart a service", summary: "Restarts the instance at fault and watches that the service is well again.", handles: ["crash", "hang", "memory_leak", "cpu_spin", "log_flood"], actions: ["process.restart"], radius: "instance",
-    definition: doc("restart-service", [{ restart: { ...call("process.restart", { service: "${ .service }", instance: "${ .instance }" }) } }, { settle: { wait: { seconds: 2 } } }, { verify }]) as never,
-  },
-  "reset-state": {
-    title: "Reset the state of a service", summary: "Moves the state folder aside and starts afresh, when restarts did not hold.", handles: ["crash_loop"], actions: ["process.restart", "data.reset"], radius: "service",
-    definition: doc("reset-state", [
-      { attempt: { try: [{ restart: call("process.restart") }, { hold: { wait: { seconds: 4 } } }, { check: call("verify.running") }], catch: { do: [{ reset: call("data.reset") }] } } },
-      { verify },
-    ]) as never,
-  },
-  "replace-instance": {
-    title: "Replace an instance", summary: "Starts one more instance, stops the slow one, and keeps the number as it was.", handles: ["slow_dependency"], actions: ["process.scale", "process.stop"], radius: "instance",
-    definition: doc("replace-instance", [
-      { choose: { switch: [{ alone: { when: ".instances < 2", then: "add" } }, { spare: { then: "remove" } }] } },
-      { add: call("process.scale", { service: "${ .service }", instances: "${ .instances + 1 }" }) },
-      { remove: call("process.stop", { service: "${ .service }", instance: "${ .instance }" }) },
-      { verify },
-    ]) as never,
-  },
-  "rollback-release": {
-    title: "Roll back the last change", summary: "Puts back the release or the configuration that ran before, whichever changed last.", handles: ["bad_release", "bad_config"], actions: ["deploy.rollback"], radius: "service",
-    definition: doc("rollback-release", [{ rollback: call("deploy.rollback") }, { settle: { wait: { seconds: 3 } } }, { verify }]) as never,
-  },
-  "reclaim-disk": {
-    title: "Reclaim disk", summary: "Moves expendable files out of the data folder into a trash outside the quota.", handles: ["disk_full"], actions: ["data.reclaim"], radius: "instance",
-    definition: doc("reclaim-disk", [{ reclaim: call("data.reclaim") }, { verify }]) as never,
-  },
+const FOLDER = fileURLToPath(new URL("../../runbooks", import.meta.url));
+
+/** Every `call` of a document, in order. */
+function calls(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  const own = "call" in value && typeof value.call === "string" ? [value.call] : [];
+  return [...own, ...Object.values(value).flatMap(calls)];
+}
+
+function read(file: string): [string, Book] {
+  const text = readFileSync(`${FOLDER}/${file}`, "utf8");
+  const [, front = "", markdown = ""] = /^---\n([\s\S]*?)\n---\n([\s\S]*)$/.exec(text) ?? [];
+  const source = /^```yaml workflow\n([\s\S]*?)^```$/m.exec(markdown)?.[1] ?? "";
+  const head = parse(front) as Head;
+  const definition = parse(source) as Record<string, unknown>;
+  const actions = [...new Set(calls(definition))].filter((c) => c !== "verify");
+  return [file.replace(/\.md$/, ""), { definition, source, markdown, title: head.title, summary: head.summary, handles: head.handles.map((h) => h.class), actions, radius: head.blast_radius, prior: head.prior.success, priorReason: head.prior.because }];
+}
+
+export const DEFINITIONS: Record<string, Book> = Object.fromEntries(readdirSync(FOLDER).filter((f) => f.endsWith(".md")).sort().map(read));
+
+/** What a run of a runbook walks through: path, kind, what it calls, and the group around it. */
+export type Walk = { path: string; kind: string; call: string | null; around: string | null };
+const one = (path: string, kind: string, call: string | null = null, around: string | null = null): Walk => ({ path, kind, call, around });
+export const WALKS: Record<string, Walk[]> = {
+  "restart-service": [
+    one("/do/0/restartUntilItHolds", "try"), one("/do/0/restartUntilItHolds/try/0/choose", "switch", null, "/do/0/restartUntilItHolds"),
+    one("/do/0/restartUntilItHolds/try/1/restartInstance", "call", "process.restart", "/do/0/restartUntilItHolds"), one("/do/0/restartUntilItHolds/try/3/verify", "call", "verify", "/do/0/restartUntilItHolds"),
+  ],
+  "reset-state": [one("/do/0/resetState", "call", "data.reset"), one("/do/1/verify", "call", "verify")],
+  "replace-instance": [
+    one("/do/0/choose", "switch"), one("/do/1/takeOut", "call", "process.stop"), one("/do/2/letCallersNotice", "wait"), one("/do/3/putIn", "try"),
+    one("/do/3/putIn/try/0/start", "call", "process.start", "/do/3/putIn"), one("/do/5/verify", "call", "verify"),
+  ],
+  "rollback-release": [one("/do/0/rollback", "call", "deploy.rollback"), one("/do/1/verify", "call", "verify")],
+  "reclaim-disk": [one("/do/0/reclaim", "call", "data.reclaim"), one("/do/1/makeSure", "try"), one("/do/1/makeSure/try/0/verify", "call", "verify", "/do/1/makeSure")],
 };
-
-const markdown = (name: string, title: string, summary: string, actions: string[]) => `# ${title}
-
-${summary}
-
-## When to use
-
-| sign | where to look |
-|---|---|
-| the service does not answer | **Systems**, probe findings |
-| its process ended or burns a core | instances of the service |
-
-## What it does
-
-1. Calls ${actions.map((a) => `\`${a}\``).join(", then ")} on the service at fault.
-2. Waits until the process says it is ready.
-3. Watches error ratio, latency and probes for **8 s**. When they are not back in their bands, the inverse runs and a person is called.
-
-> Safe to repeat: every call carries an idempotency key, and the actuator does the work once for each key.
-
-\`\`\`sh
-homeostat workflow run ${name} --input '{"service":"checkout"}'
-\`\`\`
-
-See also [how verification works](https://example.org/homeostat/verification).
-`;
 
 export function tracks(now: number): S["Track"][] {
   const rows: [S["FailureClass"], string, number, number, number][] = [
@@ -78,7 +60,7 @@ export function runbook(name: string, now: number): S["RunbookDetail"] | undefin
   const book = DEFINITIONS[name];
   if (!book) return undefined;
   return {
-    summary: { name, title: book.title, summary: book.summary, owner: "platform", handles: book.handles, actions: book.actions, blast_radius: book.radius, prior: 0.8, prior_reason: "such a step mostly helps, and is cheap to undo", track: tracks(now).filter((t) => t.runbook === name) },
-    markdown: markdown(name, book.title, book.summary, book.actions), workflow: stringify(book.definition), definition: book.definition,
+    summary: { name, title: book.title, summary: book.summary, owner: "platform", handles: book.handles, actions: book.actions, blast_radius: book.radius, prior: book.prior, prior_reason: book.priorReason, track: tracks(now).filter((t) => t.runbook === name) },
+    markdown: book.markdown, workflow: book.source, definition: book.definition,
   };
 }

@@ -7,9 +7,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { components } from "../src/api/schema";
+import { Automation } from "./automation";
 import { FAULTS } from "./faults";
 import { id, iso } from "./ids";
 import { GUARDS, PHASES, POLICY_VERSION, RULES, type Story, type Told } from "./incidents";
+import { offer, page, Refusal, text } from "./refusal";
 import { DEFINITIONS, runbook, tracks } from "./runbooks";
 import { histogram, logs, METRICS, series, SERVICES } from "./telemetry";
 import { World } from "./world";
@@ -22,39 +24,25 @@ const injected = new Map<string, Story>();
 const streams = new Set<ServerResponse>();
 let sequence = 0;
 
-class Refusal extends Error {
-  constructor(readonly status: number, readonly code: string, readonly title: string, readonly detail = "") { super(title); }
-}
-
 function send(kind: string, data: unknown) {
   sequence += 1;
   for (const s of streams) s.write(`id: ${String(sequence)}\nevent: ${kind}\ndata: ${JSON.stringify(data)}\n\n`);
 }
 const changed = (kind: string, what: string) => { send("change", { kind, id: what, revision: sequence }); };
 
-const page = <T>(items: T[], ask: URLSearchParams) => {
-  const limit = Math.min(500, Number(ask.get("limit") ?? 50));
-  const from = Number(ask.get("cursor") ?? 0);
-  return { items: items.slice(from, from + limit), next: from + limit < items.length ? String(from + limit) : null };
-};
-
-const LEVEL = ["viewer", "operator", "approver", "admin"];
-function offer(session: S["SessionView"], name: string, title: string, path: string, role: S["Role"], blocked: string | null = null): S["AllowedAction"] {
-  const may = LEVEL.indexOf(session.user.role) >= LEVEL.indexOf(role);
-  return { name, title, method: "POST", path, allowed: may && !blocked, reason: blocked ?? (may ? null : `needs the role ${role}; you are ${session.user.role}`) };
-}
+const automation = new Automation(world, changed);
 
 function incidentActions(t: Told, session: S["SessionView"]): S["AllowedAction"][] {
   const i = t.incident;
   const over = i.status === "resolved" ? "the incident is resolved" : null;
   const d = t.decisions.at(-1);
   const actions = [
-    offer(session, "acknowledge", "Acknowledge", `/api/v1/incidents/${i.id}/acknowledge`, "operator", over ?? (i.acknowledged_at ? "already acknowledged" : null)),
-    offer(session, "resolve", "Resolve", `/api/v1/incidents/${i.id}/resolve`, "operator", over ?? (i.status === "verifying" || i.status === "mitigating" ? "a run is working on it; cancel the run first" : null)),
+    offer(session, "acknowledge", "Acknowledge", `/incidents/${i.id}/acknowledge`, "operator", over ?? (i.acknowledged_at ? "already acknowledged" : null)),
+    offer(session, "resolve", "Resolve", `/incidents/${i.id}/resolve`, "operator", over ?? (i.status === "verifying" || i.status === "mitigating" ? "a run is working on it; cancel the run first" : null)),
   ];
   if (d?.recommendation) {
     const blocked = over ?? (d.disposition === "proposed" || d.disposition === "escalated" || d.disposition === "scheduled" ? (world.stop.engaged ? "the stop switch is engaged" : null) : `the decision is ${d.disposition}`);
-    actions.unshift(offer(session, "approve", "Approve", `/api/v1/decisions/${d.id}/approve`, "approver", blocked), offer(session, "reject", "Reject", `/api/v1/decisions/${d.id}/reject`, "approver", blocked));
+    actions.unshift(offer(session, "approve", "Approve", `/decisions/${d.id}/approve`, "approver", blocked), offer(session, "reject", "Reject", `/decisions/${d.id}/reject`, "approver", blocked));
   }
   return actions;
 }
@@ -72,7 +60,6 @@ const byDecision = (dec: string): Told => {
 };
 
 type Ask = { method: string; parts: string[]; q: URLSearchParams; body: Record<string, unknown>; session: S["SessionView"] };
-const text = (v: unknown) => (typeof v === "string" ? v : "");
 
 function read({ parts, q, session }: Ask): unknown {
   const now = Date.now();
@@ -112,13 +99,7 @@ function read({ parts, q, session }: Ask): unknown {
       const edges = world.edges().filter((e) => e.from === b || e.to === b);
       return { service: world.service(b, told), findings: told.flatMap((t) => t.findings).filter((f) => f.service === b && f.state === "firing"), changes: world.changes(told).filter((c) => c.service === b).slice(0, 20), callers: edges.filter((e) => e.to === b).map((e) => e.from), callees: edges.filter((e) => e.from === b).map((e) => e.to), edges };
     }
-    case "runs": {
-      const runs = world.told().flatMap((t) => t.runs).sort((x, y) => y.started_at.localeCompare(x.started_at));
-      if (!b) return page(runs.filter((r) => (!q.get("status") || r.status === q.get("status")) && (!q.get("incident") || (r.purpose.type === "incident" && r.purpose.incident === q.get("incident")))), q);
-      const run = runs.find((r) => r.id === b);
-      if (!run) throw new Refusal(404, "run_not_found", "No such run");
-      return { run, definition: DEFINITIONS[run.workflow]?.definition, allowed_actions: [offer(session, "cancel", "Cancel run", `/api/v1/runs/${b}/cancel`, "operator", run.ended_at ? "the run is over" : null)] };
-    }
+    case "runs": case "approvals": case "workflows": case "schedules": return automation.read(parts, q, session);
     case "runbooks": {
       if (!b) return { items: Object.keys(DEFINITIONS).map((n) => runbook(n, now)!.summary), next: null };
       const found = runbook(b, now);
@@ -130,9 +111,10 @@ function read({ parts, q, session }: Ask): unknown {
 }
 
 function change({ method, parts, body, session }: Ask): unknown {
-  const [a, b = "", c] = parts;
+  const [a = "", b = "", c] = parts;
   const actor: S["Actor"] = { type: "user", name: session.user.name };
-  if (session.user.role === "viewer") throw new Refusal(403, "role_too_low", "Your role may only look", "A viewer changes nothing. Ask an admin for the role operator.");
+  const asks = a === "workflows" && b === "validate";
+  if (session.user.role === "viewer" && !asks) throw new Refusal(403, "role_too_low", "Your role may only look", "A viewer changes nothing. Ask an admin for the role operator.");
   if (a === "incidents" && c === "acknowledge") { storyOf(b).acknowledgedAt = Date.now(); changed("incident", b); return {}; }
   if (a === "incidents" && c === "resolve") { Object.assign(storyOf(b), { resolvedAt: Date.now(), resolvedBy: `${session.user.name}: ${text(body.note)}` }); changed("incident", b); return {}; }
   if (a === "decisions") {
@@ -161,8 +143,7 @@ function change({ method, parts, body, session }: Ask): unknown {
     changed("fault", spec.name); follow(story, 0);
     return {};
   }
-  if (a === "runs" && c === "cancel") { changed("run", b); throw new Refusal(409, "run_over", "The run is over", "It ended before it could be cancelled."); }
-  if (a === "runs") { const run = world.told().flatMap((t) => t.runs).find((r) => r.workflow === text(body.runbook)); return { id: run?.id ?? "" }; }
+  if (["runs", "approvals", "workflows"].includes(a)) return automation.change(method, parts, body, session);
   throw new Refusal(404, "not_found", "No such endpoint");
 }
 

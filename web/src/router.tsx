@@ -4,10 +4,13 @@ import { createRootRouteWithContext, createRoute, createRouter, lazyRouteCompone
 import { ApiError } from "./api/client";
 import * as q from "./api/queries";
 import { Shell } from "./features/shell/Shell";
+import { readRunSearch, runFilter, type RunSearch } from "./lib/run-filter";
 import { isRange, type Range } from "./lib/time";
 import { ErrorView, PageSkeleton } from "./ui/States";
 
 const text = (v: unknown) => (typeof v === "string" && v !== "" ? v : typeof v === "number" ? String(v) : undefined);
+
+const whole = (v: unknown) => (Number.isSafeInteger(Number(v)) && text(v) !== undefined && Number(v) >= 0 ? Number(v) : undefined);
 
 const root = createRootRouteWithContext<{ client: QueryClient }>()();
 
@@ -84,18 +87,59 @@ const automation = createRoute({
 const runs = createRoute({
   getParentRoute: () => app,
   path: "/automation/runs",
-  validateSearch: (s: Record<string, unknown>): { status?: string } => ({ status: text(s.status) }),
-  loaderDeps: ({ search }) => search,
-  loader: ({ context: { client }, deps }) => client.ensureInfiniteQueryData(q.runsQuery(deps)),
+  validateSearch: (s: Record<string, unknown>): RunSearch => readRunSearch(s, text),
+  loaderDeps: ({ search }) => ({ filter: runFilter(search, Date.now()) }),
+  loader: ({ context: { client }, deps }) => client.ensureInfiniteQueryData(q.runsQuery(deps.filter)),
   component: lazyRouteComponent(() => import("./routes/RunsPage"), "RunsPage"),
 });
 
 const run = createRoute({
   getParentRoute: () => app,
   path: "/automation/runs/$id",
-  validateSearch: (s: Record<string, unknown>): { step?: string } => ({ step: text(s.step) }),
+  validateSearch: (s: Record<string, unknown>): { step?: number; at?: number; view?: "diagram" } => ({ step: whole(s.step), at: whole(s.at), ...(s.view === "diagram" ? { view: "diagram" } : {}) }),
   loader: ({ context: { client }, params }) => client.ensureQueryData(q.runQuery(params.id)),
   component: lazyRouteComponent(() => import("./routes/RunPage"), "RunPage"),
+});
+
+const approvals = createRoute({
+  getParentRoute: () => app,
+  path: "/automation/approvals",
+  validateSearch: (s: Record<string, unknown>): { state?: string } => ({ state: text(s.state) }),
+  loaderDeps: ({ search }) => search,
+  loader: ({ context: { client }, deps }) => client.ensureInfiniteQueryData(q.approvalsQuery(deps.state)),
+  component: lazyRouteComponent(() => import("./routes/ApprovalsPage"), "ApprovalsPage"),
+});
+
+const workflows = createRoute({
+  getParentRoute: () => app,
+  path: "/automation/workflows",
+  loader: ({ context: { client } }) => client.ensureQueryData(q.workflowsQuery),
+  component: lazyRouteComponent(() => import("./routes/WorkflowsPage"), "WorkflowsPage"),
+});
+
+type EditorSearch = { tab?: "try" | "history"; left?: string; right?: string; layout?: "unified" };
+const editorSearch = (s: Record<string, unknown>): EditorSearch => ({ tab: s.tab === "try" || s.tab === "history" ? s.tab : undefined, left: text(s.left), right: text(s.right), layout: s.layout === "unified" ? s.layout : undefined });
+
+const workflow = createRoute({
+  getParentRoute: () => app,
+  path: "/automation/workflows/$id",
+  validateSearch: editorSearch,
+  loader: ({ context: { client }, params }) => client.ensureQueryData(q.workflowQuery(params.id)),
+  component: lazyRouteComponent(() => import("./routes/WorkflowPage"), "WorkflowPage"),
+});
+
+const newWorkflow = createRoute({
+  getParentRoute: () => app,
+  path: "/automation/new-workflow",
+  validateSearch: (s: Record<string, unknown>): EditorSearch & { from?: string } => ({ ...editorSearch(s), from: text(s.from) }),
+  component: lazyRouteComponent(() => import("./routes/WorkflowPage"), "NewWorkflowPage"),
+});
+
+const schedules = createRoute({
+  getParentRoute: () => app,
+  path: "/automation/schedules",
+  loader: ({ context: { client } }) => client.ensureQueryData(q.schedulesQuery),
+  component: lazyRouteComponent(() => import("./routes/SchedulesPage"), "SchedulesPage"),
 });
 
 const runbooks = createRoute({
@@ -149,7 +193,7 @@ const settings = createRoute({
 
 const tree = root.addChildren([
   signIn,
-  app.addChildren([overview, incidents, incident, systems, service, automation, runs, run, runbooks, runbook, policy, faults, logs, settings]),
+  app.addChildren([overview, incidents, incident, systems, service, automation, runs, run, approvals, workflows, workflow, newWorkflow, schedules, runbooks, runbook, policy, faults, logs, settings]),
 ]);
 
 export function makeRouter(client: QueryClient) {

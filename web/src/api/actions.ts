@@ -1,8 +1,9 @@
 /** Everything that changes something, as one mutation hook each. Refreshes what it touched even if the stream is down. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { request, setCsrfToken } from "./client";
+import { ApiError, request, setCsrfToken } from "./client";
 import { sessionQuery } from "./queries";
-import type { AllowedAction, AutonomyGrant, AutonomyView, CreatedToken, FaultRequest, RunRequest, RunStarted, Session, SignIn, StopRequest, StopSwitch, TokenRequest } from "./types";
+import type { AllowedAction, AutonomyGrant, AutonomyView, CreatedToken, FaultRequest, RunStarted, Session, SignIn, StopRequest, StopSwitch, TokenRequest } from "./types";
+import type { BulkAction, BulkAnswer, BulkRequest, Holds, NewHold, RunPlan, RunSummary, StartRequest, WorkflowSummary } from "./workflow-types";
 
 function useChange<In, Out>(work: (input: In) => Promise<Out>, touches: readonly unknown[][]) {
   const client = useQueryClient();
@@ -17,7 +18,7 @@ export const useAllowedAction = () =>
   useChange(
     ({ action, body }: { action: AllowedAction; body?: unknown }) =>
       request<unknown>(action.path, { method: action.method, body: body ?? {} }),
-    [["incident"], ["incidents"], ["overview"], ["runs"], ["run"]],
+    [["incident"], ["incidents"], ["overview"], ["runs"], ["run"], ["approvals"], ["workflows"], ["workflow"]],
   );
 
 export function useSignIn() {
@@ -69,9 +70,48 @@ export const useCreateToken = () =>
 export const useDeleteToken = () =>
   useChange((id: string) => request<undefined>(`/tokens/${encodeURIComponent(id)}`, { method: "DELETE" }), [["tokens"]]);
 
+/** Starts a run. The key makes a click that is sent twice one run. */
 export const useStartRun = () =>
   useChange(
-    (body: RunRequest) =>
+    (body: StartRequest) =>
       request<RunStarted>("/runs", { method: "POST", body, idempotencyKey: crypto.randomUUID() }),
     [["runs"]],
+  );
+
+/** What a run would do; nothing is done. */
+export const usePlanRun = () =>
+  useMutation({ mutationFn: (body: StartRequest & { source?: string }) => request<RunPlan>("/runs/plan", { method: "POST", body }) });
+
+export const useBulkRuns = () =>
+  useChange((body: BulkRequest) => request<BulkAnswer>("/runs/bulk", { method: "POST", body }), [["runs"], ["run"]]);
+
+/** The same action on runs that were chosen one by one; what is refused is told and stops nothing. */
+export const useEachRun = () =>
+  useChange(
+    async ({ runs, action, reason }: { runs: readonly RunSummary[]; action: BulkAction; reason: string }): Promise<BulkAnswer> => {
+      const answer: BulkAnswer = { matched: runs.length, done: 0, refused: [] };
+      for (const run of runs) {
+        const offered = run.allowed_actions.find((a) => a.name === action);
+        try {
+          if (!offered) throw new Error("it cannot be done to this run");
+          await request<unknown>(offered.path, { method: offered.method, body: { reason } });
+          answer.done += 1;
+        } catch (e) {
+          answer.refused.push({ id: run.id, reason: e instanceof ApiError ? e.detail || e.message : String(e) });
+        }
+      }
+      return answer;
+    },
+    [["runs"], ["run"]],
+  );
+
+export const useSaveHolds = () =>
+  useChange((items: NewHold[]) => request<Holds>("/runs/holds", { method: "PUT", body: { items } }), [["holds"], ["runs"], ["run"], ["schedules"]]);
+
+/** Saves a text as a version of a workflow; a version that exists with another text is a 409. */
+export const useSaveWorkflow = () =>
+  useChange(
+    ({ id, source }: { id: string; source: string }) =>
+      request<WorkflowSummary>(`/workflows/${encodeURIComponent(id)}`, { method: "PUT", body: { source } }),
+    [["workflows"], ["workflow"], ["schedules"]],
   );

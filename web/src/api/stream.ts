@@ -21,6 +21,10 @@ export function staleKeys({ kind, id }: ChangeEvent): unknown[][] {
     case "incident": return [["incident", id], ["incidents"], ["overview"], ["map"]];
     case "decision": return [["incident"], ["overview"]];
     case "run": return [["run", id], ["runs"], ["incident"]];
+    case "approval": return [["approvals"], ["run"]];
+    case "hold": return [["holds"], ["runs"], ["run"], ["schedules"]];
+    case "workflow": return [["workflow", id], ["workflows"], ["schedules"]];
+    case "schedule": return [["schedules"]];
     case "finding": return [["incident"], ["map"], ["service"]];
     case "service": return [["service", id], ["services"], ["map"], ["overview"]];
     case "change": return [["changes"], ["service"]];

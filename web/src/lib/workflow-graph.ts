@@ -2,9 +2,7 @@
  * A workflow definition (CNCF Serverless Workflow DSL, JSON) as nodes and edges for a diagram. Node ids are the JSON
  * pointers that steps carry, so that live states find their node. Reads what it knows and skips the rest: never throws.
  */
-export type FlowNode = { id: string; name: string; kind: string; call: string | null };
-export type FlowEdge = { from: string; to: string; label?: string; dashed?: boolean };
-export type FlowGraph = { nodes: FlowNode[]; edges: FlowEdge[] };
+import type { FlowGraph } from "@/api/workflow-types";
 
 type Json = Record<string, unknown>;
 type End = { from: string; label?: string; dashed?: boolean };
@@ -90,8 +88,4 @@ function inside(graph: FlowGraph, task: Json, kind: string, id: string, finished
   return here;
 }
 
-function callOf(task: Json): string | null {
-  if (typeof task.call !== "string") return null;
-  const action = objectOf(task.with).action;
-  return typeof action === "string" ? action : task.call;
-}
+const callOf = (task: Json): string | null => (typeof task.call === "string" ? task.call : typeof task.run === "object" ? `run ${Object.keys(objectOf(task.run))[0] ?? ""}`.trim() : null);

@@ -2,25 +2,27 @@
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { ArrowLeft, Play } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useMemo, useState } from "react";
 import { runbookQuery, servicesQuery, sessionQuery } from "@/api/queries";
 import { StartRun } from "@/features/automation/StartRun";
 import { TrackRecord } from "@/features/automation/TrackRecord";
 import { percent, words } from "@/lib/format";
 import { readable } from "@/lib/page";
+import { workflowGraph } from "@/lib/workflow-graph";
 import { Facts } from "@/ui/Bits";
 import { Button } from "@/ui/Button";
 import { PageHead, Panel } from "@/ui/Panel";
 import { Skeleton } from "@/ui/States";
 
 const Markdown = lazy(() => import("@/ui/Markdown"));
-const WorkflowDiagram = lazy(() => import("@/features/automation/WorkflowDiagram"));
+const FlowDiagram = lazy(() => import("@/ui/FlowDiagram"));
 const route = getRouteApi("/app/automation/runbooks/$name");
 
 export function RunbookPage() {
   const { name } = route.useParams();
   const { data } = useSuspenseQuery(runbookQuery(name));
   const r = data.summary;
+  const graph = useMemo(() => workflowGraph(data.definition), [data.definition]);
   const { data: services } = useQuery(servicesQuery);
   const { data: session } = useQuery(sessionQuery);
   const navigate = useNavigate();
@@ -34,7 +36,7 @@ export function RunbookPage() {
       <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1.4fr)_minmax(0,1fr)]">
         <Panel title="Page"><Suspense fallback={<Skeleton className="h-64 w-full" />}><Markdown text={readable(data.markdown)} /></Suspense></Panel>
         <div className="space-y-5">
-          <Panel title="Workflow"><Suspense fallback={<Skeleton className="h-64 w-full" />}><WorkflowDiagram definition={data.definition} /></Suspense>
+          <Panel title="Workflow"><Suspense fallback={<Skeleton className="h-64 w-full" />}><FlowDiagram graph={graph} /></Suspense>
             <details className="mt-4 border-t pt-2"><summary className="min-h-6 text-xs font-medium text-soft">As YAML</summary>
               {/* A box that scrolls must be reachable by keyboard. */}
               {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}

@@ -4,9 +4,9 @@ import { X } from "lucide-react";
 import { useEffect, useId, useRef, type ReactNode } from "react";
 import { Button, IconButton, type ButtonLook } from "./Button";
 
-type Props = { title: string; onClose: () => void; children: ReactNode; className?: string; bare?: boolean };
+type Props = { title: string; onClose: () => void; children: ReactNode; className?: string; bare?: boolean; wide?: boolean };
 
-export function Dialog({ title, onClose, children, className, bare }: Props) {
+export function Dialog({ title, onClose, children, className, bare, wide }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -21,7 +21,7 @@ export function Dialog({ title, onClose, children, className, bare }: Props) {
   return (
     // A click on the backdrop is a click on the dialog element itself; Escape is the keyboard's way.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/click-events-have-key-events
-    <dialog ref={ref} aria-labelledby={id} onCancel={(e) => { e.preventDefault(); onClose(); }} onClick={(e) => { if (e.target === ref.current) onClose(); }} className={clsx("w-[min(32rem,calc(100vw-2rem))] overflow-auto rounded-xl border bg-panel shadow-(--pop)", className)}>
+    <dialog ref={ref} aria-labelledby={id} onCancel={(e) => { e.preventDefault(); onClose(); }} onClick={(e) => { if (e.target === ref.current) onClose(); }} className={clsx(wide ? "w-[min(46rem,calc(100vw-2rem))]" : "w-[min(32rem,calc(100vw-2rem))]", "overflow-auto rounded-xl border bg-panel shadow-(--pop)", className)}>
       {bare ? <><h2 id={id} className="sr-only">{title}</h2>{children}</> : (
         <>
           <header className="sticky top-0 z-10 flex items-center gap-3 border-b bg-panel py-2 pr-2 pl-4">
@@ -35,12 +35,12 @@ export function Dialog({ title, onClose, children, className, bare }: Props) {
   );
 }
 
-type ConfirmProps = { title: string; confirm: string; look?: ButtonLook; busy?: boolean; error?: string | null; blocked?: string | null; onConfirm: () => void; onClose: () => void; children?: ReactNode };
+type ConfirmProps = { title: string; confirm: string; look?: ButtonLook; busy?: boolean; error?: string | null; blocked?: string | null; wide?: boolean; onConfirm: () => void; onClose: () => void; children?: ReactNode };
 
 /** Asks before something happens; shows the refusal where the question was. */
-export function Confirm({ title, confirm, look = "primary", busy, error, blocked, onConfirm, onClose, children }: ConfirmProps) {
+export function Confirm({ title, confirm, look = "primary", busy, error, blocked, wide, onConfirm, onClose, children }: ConfirmProps) {
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={title} onClose={onClose} wide={wide}>
       <form onSubmit={(e) => { e.preventDefault(); if (!blocked && !busy) onConfirm(); }} className="space-y-4">
         <div className="space-y-3 text-sm text-soft">{children}</div>
         {error && <p role="alert" className="rounded-md bg-bad-soft px-3 py-2 text-sm text-bad">{error}</p>}

@@ -45,6 +45,9 @@ const LOOKS = {
   instance: {
     starting: { tone: "accent", icon: LoaderCircle, moves: true }, running: { tone: "ok", icon: CircleCheck }, stopped: { tone: "neutral", icon: Pause }, exited: { tone: "bad", icon: OctagonX },
   },
+  approval: {
+    pending: { tone: "accent", icon: Hand }, approved: { tone: "ok", icon: UserCheck }, rejected: { tone: "bad", icon: Ban }, expired: { tone: "neutral", icon: Clock3 }, withdrawn: { tone: "neutral", icon: SkipForward },
+  },
   component: { running: { tone: "ok", icon: CircleCheck }, degraded: { tone: "warn", icon: TriangleAlert }, quarantined: { tone: "bad", icon: OctagonX } },
 } satisfies Record<string, Record<string, Look>>;
 

@@ -1,10 +1,16 @@
 /** The sidebar, and the bar at the bottom on a phone. */
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { pendingApprovalsQuery } from "@/api/queries";
 import type { Overview } from "@/api/types";
+import { plural } from "@/lib/format";
 import { Kbd } from "@/ui/Bits";
 import { AREAS } from "./nav";
 
 type Props = { overview: Overview | undefined };
+
+/** How many runs ask a person right now. */
+const useAsking = (): number => useQuery({ ...pendingApprovalsQuery, throwOnError: false }).data?.length ?? 0;
 
 function shown(overview: Overview | undefined) {
   return AREAS.filter((a) => !a.demoOnly || overview?.simulated);
@@ -19,6 +25,7 @@ export function Mark() {
 export function Sidebar({ overview }: Props) {
   const open = overview?.incidents.open ?? 0;
   const needs = overview?.incidents.needs_person ?? 0;
+  const asking = useAsking();
   return (
     <aside className="sticky top-0 hidden h-dvh flex-col border-r bg-panel/60 px-3 py-3 lg:flex">
       <Link to="/" className="mb-4 flex h-9 items-center gap-2.5 px-2 text-base font-semibold tracking-tight"><Mark />Homeostat</Link>
@@ -29,17 +36,20 @@ export function Sidebar({ overview }: Props) {
             {title}
             {to === "/incidents" && open > 0 ? (
               <span className={`num ml-auto rounded-full px-1.5 text-xs font-semibold ${needs > 0 ? "bg-bad-soft text-bad" : "bg-raised text-soft"}`}>{open}<span className="sr-only"> open{needs > 0 ? `, ${String(needs)} need a person` : ""}</span></span>
+            ) : to === "/automation" && asking > 0 ? (
+              <span className="num ml-auto rounded-full bg-accent-soft px-1.5 text-xs font-semibold text-accent">{asking}<span className="sr-only"> {asking === 1 ? "approval" : "approvals"} pending</span></span>
             ) : <span aria-hidden className="ml-auto hidden gap-0.5 group-hover:flex"><Kbd>g</Kbd><Kbd>{key}</Kbd></span>}
           </Link>
         ))}
       </nav>
-      <p className="px-2 text-xs text-faint">{overview ? `${overview.environment} · ${String(overview.services.total)} services` : ""}</p>
+      <p className="px-2 text-xs text-faint">{overview ? `${overview.environment} · ${plural(overview.services.total, "service")}` : ""}</p>
     </aside>
   );
 }
 
 export function BottomBar({ overview }: Props) {
   const needs = overview?.incidents.needs_person ?? 0;
+  const asking = useAsking();
   return (
     <nav aria-label="Areas" className="fixed inset-x-0 bottom-0 z-30 flex border-t bg-panel pb-[env(safe-area-inset-bottom)] lg:hidden">
       {shown(overview).map(({ to, title, icon: Icon }) => (
@@ -47,6 +57,7 @@ export function BottomBar({ overview }: Props) {
           <Icon aria-hidden className="size-5" />
           <span className="max-w-full truncate">{title}</span>
           {to === "/incidents" && needs > 0 && <span className="absolute top-1 left-1/2 ml-1.5 size-4 rounded-full bg-bad-solid text-center text-[10px] leading-4 font-bold text-on-accent">{needs}<span className="sr-only"> need a person</span></span>}
+          {to === "/automation" && asking > 0 && <span className="absolute top-1 left-1/2 ml-1.5 size-4 rounded-full bg-accent-solid text-center text-[10px] leading-4 font-bold text-on-accent">{asking}<span className="sr-only"> pending</span></span>}
         </Link>
       ))}
     </nav>

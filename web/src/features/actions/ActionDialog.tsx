@@ -1,0 +1,57 @@
+/** Asks for what one action needs, does it, and shows the refusal where the question was. */
+import { useState } from "react";
+import { useAllowedAction } from "@/api/actions";
+import type { AllowedAction } from "@/api/types";
+import { parseJson, pretty } from "@/lib/json-lines";
+import { CodeEditor } from "@/ui/CodeEditor";
+import { Confirm } from "@/ui/Dialog";
+import { Select, Switch, TextArea } from "@/ui/Field";
+import { formOf, type Field } from "./forms";
+
+type Props = { action: AllowedAction; context?: string; body?: Record<string, unknown>; start?: Record<string, unknown>; choices?: readonly (readonly [string, string])[]; onClose: () => void; onDone?: () => void };
+
+/** The part of the body that a field gives, or why it cannot be sent yet. */
+function read(field: Field, text: string | undefined): { value: unknown } | { error: string } {
+  if (field.kind === "json") return text === undefined ? { value: undefined } : parseJson(text);
+  const value = text?.trim() ?? "";
+  if (value === "" && (field.kind === "choice" || field.required)) return { error: field.kind === "choice" ? `choose: ${field.label.toLowerCase()}` : `Fill in: ${field.label.toLowerCase()}` };
+  return { value: value === "" ? undefined : value };
+}
+
+export function ActionDialog({ action, context, body = {}, start = {}, choices = [], onClose, onDone }: Props) {
+  const { danger, ask, fields } = formOf(action);
+  // A JSON field that is not switched on has no text and is not sent.
+  const [texts, setTexts] = useState<Record<string, string | undefined>>(() => Object.fromEntries(fields.map((f) => [f.name, f.kind === "choice" ? choices[0]?.[0] : undefined])));
+  const run = useAllowedAction();
+  const set = (name: string, text: string | undefined) => { setTexts((old) => ({ ...old, [name]: text })); };
+  const answers = fields.map((f) => [f.name, read(f, texts[f.name])] as const);
+  const missing = answers.map(([, a]) => ("error" in a ? a.error : null)).find(Boolean);
+  const filled = Object.fromEntries(answers.map(([name, a]) => [name, "value" in a ? a.value : undefined]));
+  return (
+    <Confirm
+      title={`${action.title}?`} confirm={action.title} look={danger ? "danger" : "primary"} busy={run.isPending} wide={fields.some((f) => f.kind === "json")}
+      error={run.error ? `${run.error.message}. ${(run.error as { detail?: string }).detail ?? ""}` : null}
+      blocked={!action.allowed ? (action.reason ?? "not allowed now") : (missing ?? null)}
+      onClose={onClose}
+      onConfirm={() => { run.mutate({ action, body: { ...body, ...filled } }, { onSuccess: () => { onClose(); onDone?.(); } }); }}
+    >
+      {context && <p className="font-medium wrap-anywhere text-ink">{context}</p>}
+      <p>{ask}</p>
+      {fields.map((f) => <FieldInput key={f.name} field={f} text={texts[f.name]} start={start[f.name]} choices={choices} onText={(text) => { set(f.name, text); }} />)}
+    </Confirm>
+  );
+}
+
+function FieldInput({ field: f, text, start, choices, onText }: { field: Field; text: string | undefined; start: unknown; choices: readonly (readonly [string, string])[]; onText: (text: string | undefined) => void }) {
+  if (f.kind === "text") return <TextArea label={f.label} required={f.required} maxLength={2000} value={text ?? ""} onChange={(e) => { onText(e.target.value); }} />;
+  if (f.kind === "choice") return choices.length > 0 ? <Select label={f.label} value={text ?? ""} onChange={(e) => { onText(e.target.value); }} options={choices} /> : <p>There is no other version to choose from.</p>;
+  const on = text !== undefined;
+  const parsed = on ? parseJson(text) : null;
+  return (
+    <div>
+      <Switch label={f.offer} checked={on} onChange={(yes) => { onText(yes ? pretty(start) : undefined); }} />
+      {on && <CodeEditor label={f.label} value={text} onChange={onText} className="mt-1 h-56 w-full overflow-hidden rounded-lg border" />}
+      {parsed && "error" in parsed && <p role="status" className="mt-1 text-xs text-bad">{parsed.error}</p>}
+    </div>
+  );
+}

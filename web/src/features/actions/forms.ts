@@ -1,0 +1,33 @@
+/** What each action asks a person before it is done. The rules are the server's; here are only the words and the fields. */
+import type { AllowedAction } from "@/api/types";
+import type { ButtonLook } from "@/ui/Button";
+
+export type Field =
+  | { kind: "text"; name: string; label: string; required: boolean }
+  /** JSON in an editor, behind a switch: `offer` says what switching it on means. */
+  | { kind: "json"; name: string; label: string; offer: string }
+  | { kind: "choice"; name: string; label: string };
+export type Form = { look: ButtonLook; /** The last word is asked in red. */ danger?: boolean; ask: string; fields: Field[] };
+
+const reason = (required: boolean): Field => ({ kind: "text", name: "reason", label: "Reason", required });
+const note = (required: boolean): Field => ({ kind: "text", name: "note", label: "Note", required });
+
+const FORMS: Record<string, Form> = {
+  approve: { look: "primary", ask: "The recommended runbook starts at once. Its result is verified on telemetry, and undone when it does not hold.", fields: [] },
+  reject: { look: "secondary", ask: "Nothing will be run for this decision. Your reason is kept: it lowers the confidence of the next one like it.", fields: [reason(true)] },
+  "approvals.approve": { look: "primary", ask: "The run goes on at once. Your name and your note are kept in its journal.", fields: [note(false)] },
+  "approvals.reject": { look: "secondary", ask: "The run goes on as its workflow says for a refusal; where it says nothing, it ends and what it did is undone.", fields: [note(true)] },
+  acknowledge: { look: "secondary", ask: "You take this incident. Automation goes on as the policy says; people see that someone looks.", fields: [] },
+  resolve: { look: "secondary", ask: "Say that it is over. Findings that still fire will open a new incident.", fields: [{ kind: "text", name: "note", label: "What ended it", required: true }] },
+  pause: { look: "secondary", ask: "The run finishes what it already asked for and asks for nothing more, until someone resumes it.", fields: [reason(false)] },
+  resume: { look: "primary", ask: "The run goes on from where it was paused.", fields: [reason(false)] },
+  cancel: { look: "secondary", danger: true, ask: "The run ends after its current step. What it did so far is undone in reverse order, where an inverse exists.", fields: [reason(false)] },
+  retry: { look: "secondary", ask: "This step and all after it are done again. Steps before it keep their results; the journal keeps both.", fields: [{ kind: "json", name: "input", label: "Input of the step", offer: "Edit the input first" }] },
+  skip: { look: "secondary", ask: "The step is left out and the run goes on after it. Steps that need its output get what you give here.", fields: [reason(true), { kind: "json", name: "output", label: "Output instead", offer: "Give it an output" }] },
+  migrate: { look: "secondary", ask: "The run goes on with another version of its workflow. It must still have every step that the run has begun.", fields: [{ kind: "choice", name: "version", label: "Version" }] },
+  delete: { look: "ghost", danger: true, ask: "It starts no more, and its versions are gone. Runs that are under way keep their definition and end in peace.", fields: [] },
+};
+const OTHER: Form = { look: "secondary", ask: "This is done at once and kept in the audit log.", fields: [] };
+
+/** The form of an action; an approval inside a run asks otherwise than one of a decision. */
+export const formOf = (action: AllowedAction): Form => FORMS[action.path.includes("/approvals/") ? `approvals.${action.name}` : action.name] ?? OTHER;

@@ -1,0 +1,58 @@
+/** The versions of a workflow, and what differs between any two of them. */
+import { useQuery } from "@tanstack/react-query";
+import { GitCompareArrows, RotateCcw } from "lucide-react";
+import { versionQuery, versionsQuery } from "@/api/queries";
+import { Button } from "@/ui/Button";
+import { CodeDiff } from "@/ui/CodeEditor";
+import { Segmented, Select } from "@/ui/Field";
+import { Panel } from "@/ui/Panel";
+import { Empty, ErrorView, Skeleton } from "@/ui/States";
+import { Time } from "@/ui/Time";
+
+export type Compare = { left?: string; right?: string; layout?: "unified" };
+type Props = { id: string; draft: string | null; compare: Compare; blocked: string | null; onCompare: (c: Compare) => void; onTake: (source: string) => void };
+const DRAFT = "draft";
+
+export function HistoryPanel({ id, draft, compare, blocked, onCompare, onTake }: Props) {
+  const { data: versions, error } = useQuery({ ...versionsQuery(id), throwOnError: false });
+  const right = compare.right ?? (draft === null ? versions?.[0]?.version : DRAFT);
+  const left = compare.left ?? versions?.find((v) => v.version !== right)?.version ?? right;
+  const before = useQuery({ ...versionQuery(id, left ?? ""), enabled: left !== undefined && left !== DRAFT, throwOnError: false });
+  const after = useQuery({ ...versionQuery(id, right ?? ""), enabled: right !== undefined && right !== DRAFT, throwOnError: false });
+  if (error) return <ErrorView error={error} />;
+  if (!versions) return <Skeleton className="h-64 w-full" />;
+  const sideBySide = compare.layout !== "unified";
+  const texts = { before: left === DRAFT ? draft : before.data?.source, after: right === DRAFT ? draft : after.data?.source };
+  const options = [...(draft === null ? [] : [[DRAFT, "your draft"] as const]), ...versions.map((v) => [v.version, v.current ? `${v.version} (newest)` : v.version] as const)];
+  return (
+    <div className="grid items-start gap-5 lg:grid-cols-[17rem_minmax(0,1fr)]">
+      <Panel flush title="Versions">
+        <ol>
+          {versions.map((v) => (
+            <li key={v.version} className={`flex items-center gap-2 border-b px-4 py-2 last:border-b-0 ${v.version === right ? "bg-accent-soft/60" : ""}`}>
+              <button type="button" onClick={() => { onCompare({ ...compare, left: versions[versions.indexOf(v) + 1]?.version ?? v.version, right: v.version }); }} className="min-w-0 flex-1 text-left">
+                <span className="num text-sm font-medium">{v.version}{v.current && <span className="ml-2 rounded-full bg-ok-soft px-1.5 text-xs font-medium text-ok">newest</span>}</span>
+                <span className="block text-xs text-faint">{v.by ?? "shipped"}{v.at && <> <Time at={v.at} /></>}</span>
+              </button>
+            </li>
+          ))}
+        </ol>
+      </Panel>
+      <Panel flush title="What changed" actions={<Segmented label="Layout" value={sideBySide ? "side" : "unified"} options={[["side", "Side by side"], ["unified", "In one"]]} onChange={(l) => { onCompare({ ...compare, layout: l === "unified" ? "unified" : undefined }); }} />}>
+        {versions.length < 2 && draft === null ? <Empty icon={GitCompareArrows} title="There is one version">Each time it is saved, a version is added; what changed between any two shows here.</Empty> : (
+          <div className="p-4">
+            <div className="mb-3 flex flex-wrap items-end gap-2">
+              <Select label="From" value={left ?? ""} onChange={(e) => { onCompare({ ...compare, left: e.target.value, right }); }} options={options} />
+              <Select label="To" value={right ?? ""} onChange={(e) => { onCompare({ ...compare, left, right: e.target.value }); }} options={options} />
+              <span className="ml-auto"><Button small icon={RotateCcw} disabledReason={blocked ?? (right === DRAFT ? "this is your draft already" : after.data ? null : "it is being loaded")} onClick={() => { if (after.data) onTake(after.data.source); }}>Take {right === DRAFT ? "it" : right} into the editor</Button></span>
+            </div>
+            {(before.error ?? after.error) ? <ErrorView error={before.error ?? after.error} />
+              : texts.before === undefined || texts.after === undefined || texts.before === null || texts.after === null ? <Skeleton className="h-64 w-full" />
+              : texts.before === texts.after ? <p className="text-sm text-soft">They are the same.</p>
+              : <CodeDiff key={`${left ?? ""}${right ?? ""}${String(sideBySide)}`} label={`${left ?? ""} and ${right ?? ""}`} before={texts.before} after={texts.after} sideBySide={sideBySide} />}
+          </div>
+        )}
+      </Panel>
+    </div>
+  );
+}

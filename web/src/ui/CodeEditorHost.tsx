@@ -1,0 +1,79 @@
+/** The editing half of CodeEditor: CodeMirror with what it needs for workflows, and nothing else. */
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { yaml } from "@codemirror/lang-yaml";
+import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from "@codemirror/language";
+import { lintGutter, lintKeymap, setDiagnostics, type Diagnostic } from "@codemirror/lint";
+import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
+import { EditorState, type Extension } from "@codemirror/state";
+import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
+import { useEffect, useRef } from "react";
+import { codeRoot, codeTheme } from "./code-theme";
+import type { EditorProps } from "./CodeEditor";
+import { schemaHelp } from "./schema-help";
+
+const common = (label: string): Extension => [
+  lineNumbers(), foldGutter({ openText: "⌄", closedText: "›" }), history(), drawSelection(), indentOnInput(), indentUnit.of("  "), bracketMatching(), closeBrackets(), highlightActiveLine(), highlightActiveLineGutter(), highlightSelectionMatches(), lintGutter(),
+  yaml(), codeTheme, EditorView.contentAttributes.of({ "aria-label": label }),
+];
+
+export default function CodeEditorHost({ label, value, onChange, onSave, readOnly = false, problems, schema, goTo, className = "h-64 w-full" }: EditorProps) {
+  const host = useRef<HTMLDivElement>(null);
+  const view = useRef<EditorView>(null);
+  const live = useRef({ onChange, onSave, value });
+  useEffect(() => { live.current = { onChange, onSave, value }; });
+
+  useEffect(() => {
+    if (!host.current) return;
+    const { root, parent } = codeRoot(host.current);
+    const editor = new EditorView({
+      root,
+      parent,
+      state: EditorState.create({
+        doc: live.current.value,
+        extensions: [
+          common(label),
+          EditorState.readOnly.of(readOnly),
+          EditorView.updateListener.of((u) => { if (u.docChanged) live.current.onChange?.(u.state.doc.toString()); }),
+          keymap.of([{ key: "Mod-s", preventDefault: true, run: () => { live.current.onSave?.(); return true; } }, ...closeBracketsKeymap, ...completionKeymap, ...searchKeymap, ...foldKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap, ...(readOnly ? [] : [indentWithTab])]),
+          schema ? schemaHelp(schema) : autocompletion({ override: [] }),
+        ],
+      }),
+    });
+    view.current = editor;
+    // When the room gets smaller (a list of problems opens below), the line that is written stays in sight.
+    const watch = new ResizeObserver(() => { if (editor.hasFocus) editor.dispatch({ effects: EditorView.scrollIntoView(editor.state.selection.main.head, { y: "nearest", yMargin: 24 }) }); });
+    watch.observe(host.current);
+    return () => { watch.disconnect(); editor.destroy(); view.current = null; };
+  }, [label, readOnly, schema]);
+
+  // A text that came from elsewhere (another version, a reset) replaces what is there; what was typed here is there already.
+  useEffect(() => {
+    const editor = view.current;
+    if (editor && editor.state.doc.toString() !== value) editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value } });
+  }, [value]);
+
+  useEffect(() => {
+    const editor = view.current;
+    if (!editor) return;
+    const doc = editor.state.doc;
+    const found = (problems ?? []).map((p): Diagnostic => {
+      const line = doc.line(Math.min(doc.lines, Math.max(1, p.line)));
+      const from = Math.min(line.to, line.from + Math.max(0, p.column - 1));
+      const word = /^[^\s:,\]}]*/.exec(doc.sliceString(from, line.to))?.[0].length ?? 0;
+      return { from, to: Math.min(line.to, from + Math.max(1, word)), severity: "error", message: p.message };
+    });
+    editor.dispatch(setDiagnostics(editor.state, found));
+  }, [problems, schema, readOnly, label]);
+
+  useEffect(() => {
+    const editor = view.current;
+    if (!editor || !goTo) return;
+    const line = editor.state.doc.line(Math.min(editor.state.doc.lines, Math.max(1, goTo.line)));
+    const at = Math.min(line.to, line.from + Math.max(0, goTo.column - 1));
+    editor.dispatch({ selection: { anchor: at }, effects: EditorView.scrollIntoView(at, { y: "center" }) });
+    editor.focus();
+  }, [goTo]);
+
+  return <div ref={host} className={className} />;
+}
