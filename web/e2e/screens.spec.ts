@@ -20,7 +20,7 @@ const SCREENS: { name: string; path: string | ((page: Page) => Promise<string>);
   { name: "run", path: async (p) => `/automation/runs/${await runOf(p, "status=faulted")}`, shows: "undoes" },
   { name: "run, its step", path: async (p) => `/automation/runs/${await runOf(p, "workflow=nightly-report")}?step=3`, shows: "Turns (5)" },
   { name: "run, its diagram", path: async (p) => `/automation/runs/${await runOf(p, "workflow=release-with-care")}?view=diagram`, shows: "Check budget" },
-  { name: "run, earlier", path: async (p) => `/automation/runs/${await runOf(p, "workflow=release-with-care&status=faulted")}?at=4`, shows: "You see the run as it was after record 4." },
+  { name: "run, earlier", path: async (p) => `/automation/runs/${await runOf(p, "workflow=nightly-report")}?at=4`, shows: "You see the run as it was after record 4." },
   { name: "approvals", path: "/automation/approvals", shows: "Waiting for an answer" },
   { name: "workflows", path: "/automation/workflows", shows: "Synchronise the catalog" },
   { name: "workflow", path: "/automation/workflows/shop.sync-catalog", shows: "supplier.example" },

@@ -122,7 +122,7 @@ impl<'a> Evidences<'a> {
         order.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
         order.truncate(20);
         let first = order[0].0.clone();
-        let title = format!("{first} moved first, then {} {} ms later", order[1].0, order[1].1 - order[0].1);
+        let title = words::first(&order);
         let key = order.iter().map(|(n, ms)| format!("{n}={ms}")).collect::<Vec<_>>().join(",");
         Some(self.put(&first, title, EvidenceBody::Timing { order }, None, &["timing", &key]))
     }

@@ -49,6 +49,20 @@ pub(crate) fn list(names: &[&str]) -> String {
     }
 }
 
+/// Who departed first and when the next one did, of places in order with their milliseconds.
+pub(crate) fn first(order: &[(String, i64)]) -> String {
+    let Some((name, at)) = order.first() else { return String::new() };
+    let together: Vec<&str> = order.iter().filter(|o| o.1 == *at).map(|o| o.0.as_str()).collect();
+    match (together.as_slice(), order.get(together.len())) {
+        ([_], Some((next, later))) => format!("{name} moved first, then {next} {} ms later", later - at),
+        ([_], None) => format!("{name} moved first"),
+        (several, None) => format!("{} moved at the same moment", list(several)),
+        (several, Some((next, later))) => {
+            format!("{} moved first and together, then {next} {} ms later", list(several), later - at)
+        }
+    }
+}
+
 /// At most `max` characters; findings quote what others wrote, which may be huge.
 pub(crate) fn clip(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
@@ -92,5 +106,20 @@ mod tests {
         assert_eq!(clip("äöü", 2), "äö…");
         assert_eq!(query("order <*> failed: no space left on <*>"), "failed: no space left on");
         assert_eq!(query("<*>"), "");
+    }
+
+    #[test]
+    fn who_moved_first_is_said_without_a_wait_of_nothing() {
+        let check = |order: &[(&str, i64)], expect: &str| {
+            let order: Vec<(String, i64)> = order.iter().map(|(n, ms)| ((*n).to_owned(), *ms)).collect();
+            assert_eq!(first(&order), expect);
+        };
+        check(&[("checkout", 0), ("gateway", 400)], "checkout moved first, then gateway 400 ms later");
+        check(&[("checkout", 0), ("payments", 0)], "checkout and payments moved at the same moment");
+        check(
+            &[("checkout", 5), ("payments", 5), ("gateway", 905)],
+            "checkout and payments moved first and together, then gateway 900 ms later",
+        );
+        check(&[], "");
     }
 }

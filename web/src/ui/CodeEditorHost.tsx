@@ -14,7 +14,7 @@ import { schemaHelp } from "./schema-help";
 
 const common = (label: string): Extension => [
   lineNumbers(), foldGutter({ openText: "⌄", closedText: "›" }), history(), drawSelection(), indentOnInput(), indentUnit.of("  "), bracketMatching(), closeBrackets(), highlightActiveLine(), highlightActiveLineGutter(), highlightSelectionMatches(), lintGutter(),
-  yaml(), codeTheme, EditorView.contentAttributes.of({ "aria-label": label }),
+  yaml(), codeTheme, EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
 ];
 
 export default function CodeEditorHost({ label, value, onChange, onSave, readOnly = false, problems, schema, goTo, className = "h-64 w-full" }: EditorProps) {
