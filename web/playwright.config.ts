@@ -3,12 +3,15 @@ import { defineConfig } from "@playwright/test";
 /** With HOMEOSTAT_URL the tests speak to that server; without it they start the mock and serve the built dashboard from it. */
 const live = process.env.HOMEOSTAT_URL;
 const port = 4410;
+/** How much longer than on an idle machine to wait before something counts as missing: `PATIENCE=8` while others build here. */
+const patience = Number(process.env.PATIENCE ?? 1);
 
 export default defineConfig({
   testDir: "e2e",
   testMatch: live ? /live\.spec\.ts/ : /(screens|flows|automation|editor|live)\.spec\.ts/,
   workers: 1,
-  timeout: live ? 240_000 : 40_000,
+  timeout: (live ? 240_000 : 40_000) * patience,
+  expect: { timeout: 5_000 * patience },
   reporter: [["list"]],
   use: {
     baseURL: live ? new URL(live).origin : `http://127.0.0.1:${String(port)}`,

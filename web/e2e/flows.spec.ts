@@ -98,7 +98,7 @@ test("a viewer sees every button and why it rests", async ({ page }) => {
   await page.getByLabel("Name").fill("viewer");
   await page.getByLabel("Password").fill("x");
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("button", { name: "Inject Crash", exact: true })).toHaveAccessibleDescription(/a viewer may not inject faults/);
+  await expect(page.getByRole("button", { name: "Inject Crash", exact: true })).toHaveAccessibleDescription(/viewers may not inject faults/);
 });
 
 test("a problem shows its code, and a lost connection says so", async ({ page, context }) => {

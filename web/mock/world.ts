@@ -1,5 +1,6 @@
 /** The state of the mock: stories of incidents, who is signed in, switches. Everything starts the same on each start. */
 import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import type { components } from "../src/api/schema";
 import { FAULTS, UNKNOWN } from "./faults";
 import { id, iso } from "./ids";
@@ -8,6 +9,10 @@ import { SERVICES, value, type Window } from "./telemetry";
 
 type S = components["schemas"];
 const MIN = 60_000;
+const CONTRACT = JSON.parse(readFileSync(new URL("../../docs/reference/openapi.json", import.meta.url), "utf8")) as { paths: Record<string, Record<string, { operationId?: string; "x-required-role"?: string }>> };
+const ROLES = ["viewer", "operator", "approver", "admin"];
+/** Operations of the server's own contract that a role may call. */
+const permissionsOf = (role: string) => Object.values(CONTRACT.paths).flatMap((p) => Object.values(p)).filter((o) => o.operationId && ROLES.indexOf(o["x-required-role"] ?? "") <= ROLES.indexOf(role)).map((o) => o.operationId ?? "").sort();
 const fault = (name: string) => FAULTS.find((f) => f.name === name)!;
 
 export class World {
@@ -76,7 +81,7 @@ export class World {
 
   signIn(name: string, role: S["Role"]): [string, S["SessionView"]] {
     const key = randomBytes(18).toString("hex");
-    const session: S["SessionView"] = { user: { name, role }, csrf_token: randomBytes(12).toString("hex") };
+    const session: S["SessionView"] & { permissions: string[] } = { user: { name, role }, permissions: permissionsOf(role), csrf_token: randomBytes(12).toString("hex") };
     this.sessions.set(key, session);
     return [key, session];
   }

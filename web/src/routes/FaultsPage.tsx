@@ -1,7 +1,8 @@
 /** The demo's own screen: break something that really runs and watch the loop. */
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { FlaskConical } from "lucide-react";
-import { demoQuery, overviewQuery, sessionQuery } from "@/api/queries";
+import { useRefusal } from "@/api/may";
+import { demoQuery, overviewQuery } from "@/api/queries";
 import { FaultCard } from "@/features/faults/FaultCard";
 import { toMs } from "@/lib/time";
 import { PageHead } from "@/ui/Panel";
@@ -9,8 +10,8 @@ import { PageHead } from "@/ui/Panel";
 export function FaultsPage() {
   const { data: demo } = useSuspenseQuery({ ...demoQuery, refetchInterval: 3_000 });
   const { data: overview } = useQuery(overviewQuery);
-  const { data: session } = useQuery(sessionQuery);
-  const blocked = !demo.world.running ? "the demo world is not running" : session?.user.role === "viewer" ? "a viewer may not inject faults" : null;
+  const refused = useRefusal("create_fault", "inject faults");
+  const blocked = !demo.world.running ? "the demo world is not running" : refused;
   /** The newest incident that began after the fault, of the same service. */
   const caused = (service: string, since: string | null | undefined) =>
     since ? overview?.recent.find((i) => i.services.includes(service) && toMs(i.opened_at) >= toMs(since)) : undefined;

@@ -3,7 +3,8 @@ import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { ArrowLeft, Play } from "lucide-react";
 import { lazy, Suspense, useMemo, useState } from "react";
-import { runbookQuery, servicesQuery, sessionQuery } from "@/api/queries";
+import { useRefusal } from "@/api/may";
+import { runbookQuery, servicesQuery } from "@/api/queries";
 import { StartRun } from "@/features/automation/StartRun";
 import { TrackRecord } from "@/features/automation/TrackRecord";
 import { percent, words } from "@/lib/format";
@@ -24,11 +25,9 @@ export function RunbookPage() {
   const r = data.summary;
   const graph = useMemo(() => workflowGraph(data.definition), [data.definition]);
   const { data: services } = useQuery(servicesQuery);
-  const { data: session } = useQuery(sessionQuery);
   const navigate = useNavigate();
   const [starting, setStarting] = useState(false);
-  // The server has the last word; this only says beforehand what it will answer.
-  const blocked = session?.user.role === "viewer" ? "a viewer may not start runs" : null;
+  const blocked = useRefusal("create_run", "start runs");
   return (
     <>
       <Link to="/automation/runbooks" className="mb-2 inline-flex min-h-6 items-center gap-1 text-xs text-faint hover:text-ink"><ArrowLeft aria-hidden className="size-3.5" />Runbooks</Link>

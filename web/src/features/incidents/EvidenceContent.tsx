@@ -70,10 +70,12 @@ function CallPath({ path }: { path: readonly string[] }) {
 }
 
 function Timing({ order }: { order: readonly [string, number][] }) {
-  const last = Math.max(1, ...order.map(([, ms]) => ms));
+  // Those that departed in the same millisecond are first together.
+  const start = Math.min(...order.map(([, ms]) => ms));
+  const last = Math.max(1, ...order.map(([, ms]) => ms - start));
   return (
     <ol className="space-y-1 text-sm" aria-label="Who moved first">
-      {order.map(([name, ms]) => (
+      {order.map(([name, at]) => [name, at - start] as const).map(([name, ms]) => (
         <li key={name} className="grid grid-cols-[6rem_1fr_4rem] items-center gap-3">
           <span>{name}</span>
           <svg aria-hidden viewBox="0 0 100 6" preserveAspectRatio="none" className="h-1.5 w-full"><rect width="100" height="6" className="fill-raised" /><rect x={(ms / last) * 96} width="4" height="6" className={ms === 0 ? "fill-bad" : "fill-line-strong"} /></svg>

@@ -3,7 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useSaveAutonomy } from "@/api/actions";
-import { autonomyQuery, runbooksQuery, servicesQuery, sessionQuery } from "@/api/queries";
+import { useRefusal } from "@/api/may";
+import { autonomyQuery, runbooksQuery, servicesQuery } from "@/api/queries";
 import type { Autonomy, AutonomyGrant } from "@/api/types";
 import { words } from "@/lib/format";
 import { Button, IconButton } from "@/ui/Button";
@@ -16,7 +17,7 @@ const MEANS: Record<Autonomy, string> = { observe: "look only", propose: "say wh
 
 export function AutonomyMatrix() {
   const { data: saved, error } = useQuery({ ...autonomyQuery, throwOnError: false });
-  const { data: session } = useQuery(sessionQuery);
+  const refused = useRefusal("update_autonomy", "change autonomy");
   const { data: services } = useQuery(servicesQuery);
   const { data: runbooks } = useQuery(runbooksQuery);
   const [draft, setDraft] = useState<AutonomyGrant[] | null>(null);
@@ -28,7 +29,7 @@ export function AutonomyMatrix() {
   const any = (what: string, names: readonly string[], current: string) => [["*", `Any ${what}`], ...[...new Set([...names, current])].filter((n) => n !== "*").toSorted().map((n) => [n, n] as const)] as const;
   const actions = (runbooks ?? []).flatMap((r) => r.actions);
   const twice = grants.some((g, i) => grants.findIndex((o) => o.service === g.service && o.action === g.action) !== i);
-  const blocked = session?.user.role !== "admin" ? "only an admin may change autonomy" : !draft ? "nothing was changed" : twice ? "two grants are for the same service and action" : null;
+  const blocked = refused ?? (!draft ? "nothing was changed" : twice ? "two grants are for the same service and action" : null);
   return (
     <Panel flush title="Autonomy" hint="the most specific grant wins; of two alike, the more careful"
       actions={<>{draft && <Button small onClick={() => { setDraft(null); }}>Discard</Button>}<Button small look="primary" busy={save.isPending} disabledReason={blocked} onClick={() => { save.mutate(grants, { onSuccess: () => { setDraft(null); } }); }}>Save</Button></>}>

@@ -3,7 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { OctagonPause, Play } from "lucide-react";
 import { useState } from "react";
 import { useStopSwitch } from "@/api/actions";
-import { sessionQuery, stopSwitchQuery } from "@/api/queries";
+import { useRefusal } from "@/api/may";
+import { stopSwitchQuery } from "@/api/queries";
 import { Button } from "@/ui/Button";
 import { Confirm } from "@/ui/Dialog";
 import { TextArea } from "@/ui/Field";
@@ -13,13 +14,12 @@ import { Time } from "@/ui/Time";
 
 export function StopSwitchPanel() {
   const { data: stop, error } = useQuery({ ...stopSwitchQuery, throwOnError: false });
-  const { data: session } = useQuery(sessionQuery);
+  const blocked = useRefusal("update_stop_switch", "touch the stop switch");
   const [asking, setAsking] = useState(false);
   const [reason, setReason] = useState("");
   const flip = useStopSwitch();
   if (error) return <ErrorView error={error} />;
   if (!stop) return <Skeleton className="h-40 w-full" />;
-  const blocked = session?.user.role === "viewer" ? "a viewer may not touch the stop switch" : null;
   const close = () => { setAsking(false); setReason(""); };
   return (
     <Panel title="Stop switch">

@@ -3,7 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { KeyRound, Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useCreateToken, useDeleteToken } from "@/api/actions";
-import { sessionQuery, tokensQuery } from "@/api/queries";
+import { useRefusal } from "@/api/may";
+import { tokensQuery } from "@/api/queries";
 import type { ApiToken, Role } from "@/api/types";
 import { words } from "@/lib/format";
 import { Button, IconButton } from "@/ui/Button";
@@ -20,14 +21,14 @@ const LIVES = [["30", "30 days"], ["90", "90 days"], ["365", "a year"], ["", "no
 
 export function Tokens() {
   const { data: tokens, error } = useQuery({ ...tokensQuery, throwOnError: false });
-  const { data: session } = useQuery(sessionQuery);
+  const refused = useRefusal("create_token", "make tokens");
   const [open, setOpen] = useState(false);
   const [leaving, setLeaving] = useState<ApiToken | null>(null);
   const remove = useDeleteToken();
   if (error) return <ErrorView error={error} />;
   if (!tokens) return <Skeleton className="h-40 w-full" />;
   return (
-    <Panel flush title="API tokens" hint="for senders of telemetry, CI and agents" actions={<Button small icon={Plus} disabledReason={session?.user.role === "admin" ? null : "only an admin may make tokens"} onClick={() => { setOpen(true); }}>New token</Button>}>
+    <Panel flush title="API tokens" hint="for senders of telemetry, CI and agents" actions={<Button small icon={Plus} disabledReason={refused} onClick={() => { setOpen(true); }}>New token</Button>}>
       {tokens.length === 0 ? <Empty icon={KeyRound} title="No token yet">A token lets a program in without a password, with a role of its own and an end.</Empty> : (
         <ul>{tokens.map((t) => (
           <li key={t.id} className="flex items-center gap-3 border-b px-4 py-2.5 text-sm last:border-b-0">
