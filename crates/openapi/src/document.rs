@@ -100,7 +100,11 @@ impl Document {
             let message = format!("the document has more than {FILES_MAX} files or {BYTES_MAX} bytes");
             return Err(Error::NotReadable { document: uri.to_owned(), message });
         }
-        let mut value = text::read(uri, text)?;
+        let mut value = match text::read(uri, text) {
+            // Some documents keep their descriptions in files of prose.
+            Err(_) if !is_data(uri) => Value::String(text.to_owned()),
+            read => read?,
+        };
         let whole = value.get("swagger").is_some() || value.get("openapi").is_some();
         normal::normalise(&mut value, self.version, whole);
         self.bytes += text.len();
@@ -187,6 +191,13 @@ impl Document {
         }
         self.root().get("components")?.get("schemas")?.get(reference)
     }
+}
+
+/// Whether a file should be JSON or YAML, by its name.
+fn is_data(uri: &str) -> bool {
+    let path = uri.split(['?', '#']).next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.rsplit_once('.').is_none_or(|(_, ending)| matches!(ending, "json" | "yaml" | "yml"))
 }
 
 fn version(uri: &str, value: &Value) -> Result<Version, Error> {
@@ -315,6 +326,8 @@ mod tests {
         document.add(&missing[0], "deep:\n- $ref: ../root.yaml#/definitions/Pet\n").unwrap();
         assert_eq!(go(&document, "other"), Ok(json!({"type": "object"})));
         assert!(document.missing().is_empty());
+        document.add("https://h/api/prose.md", "# Title\n\n| a | b: [\n").unwrap();
+        assert!(document.add("https://h/api/broken.yaml", "a: [").is_err());
     }
 
     #[test]

@@ -105,6 +105,8 @@ paths:
       operationId: any
       requestBody: {content: {'*/*': {schema: {type: object}}}}
       responses: {}
+  /untold:
+    post: {operationId: untold, requestBody: {description: ''}, responses: {}}
   /twice-a:
     get: {operationId: twice, responses: {}}
   /twice-b:
@@ -186,6 +188,11 @@ fn bodies_are_shaped_as_their_media_type_needs() {
         body("application/json", json!({"what": 1}))
     );
     assert_eq!(planned(&document, "form", json!({})).unwrap().body, None);
+    assert_eq!(planned(&document, "untold", json!({})).unwrap().body, None);
+    assert_eq!(
+        planned(&document, "untold", json!({"body": 1})).unwrap().body,
+        body("application/json", json!(1))
+    );
 }
 
 #[test]

@@ -28,7 +28,9 @@ pub(super) fn plan(
             Some(_) => Err(Error::Body("has a Content-Type, but the operation takes none".to_owned())),
         };
     };
-    let content = choose(body, chosen)?;
+    // Some documents forget to say what a body is.
+    let untold = Content { media_type: "application/json", shape: Shape::Schema(None), encoding: None };
+    let content = if body.content.is_empty() { &untold } else { choose(body, chosen)? };
     let media_type = chosen.map_or(content.media_type, str::trim);
     let whole = own_name(operation, body).and_then(|name| given.take_named(name));
     let value = match whole {
