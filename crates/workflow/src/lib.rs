@@ -38,10 +38,10 @@ pub use expression::{
     truthy,
 };
 pub use filter::{EventFilter, cloud_event, matches};
+pub use graph::{END, Graph, GraphEdge, GraphNode, Part, START, Way};
 pub use machine::{MAX_CONSUMED, MAX_QUEUED, MAX_RUN_STEPS, apply, replay, start};
-pub use plan::{Plan, PlannedCall, plan};
+pub use plan::{Otherwise, Plan, PlannedCall, PlannedUndo, plan};
 pub use revise::{Revised, Revision, retry_point, revise};
-pub use graph::{END, Graph, GraphEdge, GraphNode, START};
 pub use schema::Schema;
 pub use shim::{Concurrency, LimitBy, On, Schedule, document_schema};
 pub use snapshot::Snapshot;
