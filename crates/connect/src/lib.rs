@@ -7,6 +7,7 @@
 //! over TLS must have installed a rustls provider first (the server does, at its start).
 
 pub mod cursor;
+pub mod follow;
 pub mod host;
 mod http;
 pub mod machine;

@@ -56,7 +56,7 @@ pub(crate) async fn run(command: Workflow, output: &Output) -> Result<(), Client
         }
         Workflow::Show { id } if id.starts_with("run_") => {
             let detail = client.get(&format!("/runs/{id}"), &[]).await?;
-            print_run(&detail, output);
+            print_run(&client, &detail, output).await;
         }
         Workflow::Show { id } => {
             let detail = client.get(&format!("/runbooks/{id}"), &[]).await?;
@@ -87,14 +87,14 @@ async fn follow(client: &Client, id: &str, output: &Output) -> Result<(), Client
         let detail = client.get(&format!("/runs/{id}"), &[]).await?;
         let status = text(&detail, "/run/status");
         if matches!(status.as_str(), "completed" | "faulted" | "cancelled") {
-            print_run(&detail, output);
+            print_run(&client, &detail, output).await;
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
-fn print_run(detail: &Value, output: &Output) {
+async fn print_run(client: &Client, detail: &Value, output: &Output) {
     if output.json {
         return output::json(detail);
     }
@@ -103,6 +103,12 @@ fn print_run(detail: &Value, output: &Output) {
     let error = text(run, "/error");
     if !error.is_empty() {
         line(format!("error: {error}"));
+    }
+    if let Some(id) = run["purpose"]["decision"].as_str() {
+        // What the run did is worth showing also when its decision cannot be had.
+        if let Ok(decision) = client.get(&format!("/decisions/{id}"), &[]).await {
+            line(why(&decision["decision"]));
+        }
     }
     let steps = run["steps"]
         .as_array()
@@ -120,4 +126,29 @@ fn print_run(detail: &Value, output: &Output) {
         })
         .collect();
     table(&["step", "call", "status", "attempt", "error"], steps, "No step has started yet.");
+}
+
+/// The decision that started a run, with both confidences by name: rules compare the calibrated one, what the
+/// run teaches is kept for the raw one.
+fn why(decision: &Value) -> String {
+    let number = |pointer: &str| decision.pointer(pointer).and_then(Value::as_f64).unwrap_or_default();
+    format!(
+        "decided with confidence {:.3} (raw {:.3}, before calibration); why: homeostat decision why {}",
+        number("/confidence/calibrated"),
+        number("/confidence/raw"),
+        text(decision, "/id"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_says_both_confidences_by_name() {
+        let decision = json!({"id": "dec_1", "confidence": {"raw": 0.812, "calibrated": 0.9}});
+        let said = why(&decision);
+        assert!(said.starts_with("decided with confidence 0.900 (raw 0.812, before calibration)"), "{said}");
+        assert!(said.ends_with("homeostat decision why dec_1"), "{said}");
+    }
 }
