@@ -66,6 +66,16 @@ impl ServiceGraph {
     pub fn edges_from(&self, service: &str) -> impl Iterator<Item = &Edge> {
         self.edges.get(service).into_iter().flat_map(BTreeMap::values)
     }
+
+    /// Services that `service` calls.
+    pub fn callees<'a>(&'a self, service: &str) -> impl Iterator<Item = &'a str> {
+        self.edges.get(service).into_iter().flat_map(|m| m.keys().map(String::as_str))
+    }
+
+    /// Services that call `service`.
+    pub fn callers<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a str> {
+        self.edges.iter().filter(move |(_, to)| to.contains_key(service)).map(|(from, _)| from.as_str())
+    }
 }
 
 #[cfg(test)]
