@@ -87,8 +87,11 @@ async fn follow(client: &Client, id: &str, output: &Output) -> Result<(), Client
         let detail = client.get(&format!("/runs/{id}"), &[]).await?;
         let status = text(&detail, "/run/status");
         if matches!(status.as_str(), "completed" | "faulted" | "cancelled") {
-            print_run(&client, &detail, output).await;
-            return Ok(());
+            print_run(client, &detail, output).await;
+            return match status.as_str() {
+                "completed" => Ok(()),
+                _ => Err(ClientError::NotCompleted { run: id.to_owned(), status }),
+            };
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

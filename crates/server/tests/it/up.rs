@@ -91,8 +91,15 @@ fn a_fresh_server_answers_its_own_command_line_and_stops_cleanly() {
     assert!(ok, "{text}");
     let (ok, _) = run(&["fault", "list"]);
     assert!(!ok, "there are no faults outside the demo");
+    let input = r#"{"service": "shop"}"#;
+    let (ok, text) = run(&["workflow", "run", "restart-service", "--input", input, "--wait"]);
+    assert!(
+        !ok && text.contains("faulted"),
+        "nothing here can restart a process, and a script must learn it: {text}"
+    );
     let log = std::fs::read_to_string(dir.path().join("server.log")).unwrap();
     assert!(log.contains("sign in as admin with the password"), "{log}");
+    assert!(log.contains("INFO") && !log.contains('\u{1b}'), "a file gets no colours: {log}");
     assert_eq!(server.stop(), Some(0));
 }
 
