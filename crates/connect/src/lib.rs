@@ -8,6 +8,7 @@
 
 pub mod cursor;
 pub mod functions;
+pub mod follow;
 pub mod host;
 mod http;
 pub mod machine;

@@ -75,6 +75,7 @@ pub fn run(service: &str) -> Result<(), ShopError> {
         .block_on(serve(service))
 }
 
+#[expect(clippy::disallowed_methods, reason = "the shop is the patient: as simple as what people run")]
 async fn serve(service: &str) -> Result<(), ShopError> {
     let app = Arc::new(App::new(service)?);
     let routes = match service {
@@ -120,6 +121,7 @@ async fn serve(service: &str) -> Result<(), ShopError> {
     Ok(())
 }
 
+#[expect(clippy::disallowed_methods, reason = "as above; only the demo world talks to it")]
 async fn serve_control(listener: tokio::net::TcpListener, routes: Router) {
     let _ = axum::serve(listener, routes).await;
 }

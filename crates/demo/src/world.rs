@@ -190,9 +190,9 @@ pub async fn run(
     let address = listener.local_addr()?;
     let world = World::start(&options, address).await?;
     ready(address);
-    let served = host::serve(listener, host::api::protected(world.routes(), &options.token), stop).await;
+    host::serve(listener, host::api::protected(world.routes(), &options.token), stop).await;
     world.shutdown().await;
-    Ok(served?)
+    Ok(())
 }
 
 #[derive(Default, Deserialize)]

@@ -7,6 +7,7 @@ mod disk_filling;
 mod error_rate;
 mod growth;
 mod latency;
+mod level;
 mod log_burst;
 mod log_new_pattern;
 mod memory_leak;

@@ -1,9 +1,10 @@
 //! What an operator may tune about detection. Everything else is learned from the signals.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Knobs of the whole stack. The defaults suit a team that starts with an empty store.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Seconds after the first signal of a service before learned bands are trusted.

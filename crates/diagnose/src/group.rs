@@ -10,7 +10,7 @@ use model::{Change, ChangeId, ChangeKind, Direction, Finding, FindingKind, Findi
 use crate::classes::{self, is_own};
 use crate::input::World;
 use crate::place::{self, Place, excess, is_traffic, kind_of, places};
-use crate::topology::{FAR, Topology};
+use crate::topology::Distances;
 use crate::words;
 
 /// An incident that is not over.
@@ -56,9 +56,7 @@ impl Link {
 /// Of several incidents the one with the strongest link wins; of equals, the one that started last.
 #[must_use]
 pub fn group(finding: &Finding, open: &[OpenIncident<'_>], world: &World<'_>) -> Grouping {
-    let names = open.iter().flat_map(|o| o.findings.iter().map(|f| f.service.as_str()));
-    let topology = Topology::new(world.graph, names.chain([finding.service.as_str()]));
-    let newcomer = Newcomer::new(finding, world, &topology);
+    let newcomer = Newcomer::new(finding, world);
     let mut best: Option<(Link, &OpenIncident<'_>)> = None;
     let mut nearest: Option<String> = None;
     for incident in open {
@@ -90,27 +88,24 @@ struct Newcomer<'a> {
     finding: &'a Finding,
     kind: FindingKind,
     place: Place<'a>,
-    down: Vec<usize>,
-    up: Vec<usize>,
+    down: Distances,
+    up: Distances,
     /// How much its own fresh change explains it, 0 to 1.
     changed: f64,
-    topology: &'a Topology<'a>,
     world: &'a World<'a>,
 }
 
 impl<'a> Newcomer<'a> {
-    fn new(finding: &'a Finding, world: &'a World<'a>, topology: &'a Topology<'a>) -> Self {
-        let node = topology.find(&finding.service).expect("the topology was made with this service");
+    fn new(finding: &'a Finding, world: &'a World<'a>) -> Self {
         let place = places(&[finding], world).pop().expect("one finding makes one place");
         Self {
             finding,
             kind: kind_of(finding),
-            down: topology.down(node, world.settings.max_hops),
-            up: topology.up(node, world.settings.max_hops),
+            down: world.topology.down(place.node, world.settings.max_hops),
+            up: world.topology.up(place.node, world.settings.max_hops),
             changed: place::suspicion(&finding.service, finding.started_at, world)
                 .map_or(0.0, |s| s.strength),
             place,
-            topology,
             world,
         }
     }
@@ -142,11 +137,9 @@ fn same_service(new: &Newcomer<'_>, home: &Place<'_>, members: &[Place<'_>], fir
     if home.findings.iter().any(|f| kind_of(f) == new.kind) {
         return Link::new(1.0, format!("{service} shows {} again", words::kind(new.kind)));
     }
-    let explained_by = members.iter().find(|other| {
-        other.name != home.name
-            && reaches(new.topology, home.name, other.name, new)
-            && other.explains(home) >= 0.6
-    });
+    let explained_by = members
+        .iter()
+        .find(|other| other.name != home.name && reaches(new, home, other) && other.explains(home) >= 0.6);
     let only_carried = !home.kinds.keys().any(|&k| is_own(k));
     // A victim of somebody else that now shows a fault which nobody can hand on has a second, own fault.
     if let (Some(other), true) = (explained_by, only_carried)
@@ -164,14 +157,13 @@ fn same_service(new: &Newcomer<'_>, home: &Place<'_>, members: &[Place<'_>], fir
     Link::new(strength, format!("{service} is in the incident already"))
 }
 
-fn reaches(topology: &Topology<'_>, from: &str, to: &str, new: &Newcomer<'_>) -> bool {
-    let (Some(from), Some(to)) = (topology.find(from), topology.find(to)) else { return false };
-    topology.down(from, new.world.settings.max_hops)[to] != FAR
+fn reaches(new: &Newcomer<'_>, from: &Place<'_>, to: &Place<'_>) -> bool {
+    new.world.topology.down(from.node, new.world.settings.max_hops).to(to.node).is_some()
 }
 
 /// The newcomer calls a troubled service and suffers from it.
 fn suffers(new: &Newcomer<'_>, member: &Place<'_>) -> Option<Link> {
-    let hops = hops(new, &new.down, member)?;
+    let hops = hops(&new.down, member)?;
     // A service that was changed just now needs nobody else to explain its trouble.
     let doubt = 1.0 - 0.6 * new.changed;
     let strength = member.explains(&new.place) * decay(hops) * doubt;
@@ -184,7 +176,7 @@ fn suffers(new: &Newcomer<'_>, member: &Place<'_>) -> Option<Link> {
 
 /// The newcomer is called by a service that suffers, and explains why.
 fn causes(new: &Newcomer<'_>, member: &Place<'_>, members: &[Place<'_>]) -> Option<Link> {
-    let hops = hops(new, &new.up, member)?;
+    let hops = hops(&new.up, member)?;
     if member.kinds.keys().any(|&k| classes::own_share(k) >= 0.8) {
         let why = format!("{} calls {}, but has a fault of its own", member.name, new.finding.service);
         return Link::new(0.3, why);
@@ -192,8 +184,8 @@ fn causes(new: &Newcomer<'_>, member: &Place<'_>, members: &[Place<'_>]) -> Opti
     let explained = members.iter().any(|other| {
         other.name != member.name
             && other.explains(member) >= 0.6
-            && reaches(new.topology, member.name, other.name, new)
-            && !reaches(new.topology, other.name, &new.finding.service, new)
+            && reaches(new, member, other)
+            && !reaches(new, other, &new.place)
     });
     if explained {
         return Link::new(0.3, format!("{} is explained by another service already", member.name));
@@ -206,12 +198,11 @@ fn causes(new: &Newcomer<'_>, member: &Place<'_>, members: &[Place<'_>]) -> Opti
 
 /// A busy processor slows others on the same machine, mildly.
 fn neighbour(new: &Newcomer<'_>, member: &Place<'_>) -> Option<Link> {
-    let host =
-        |name: &str| new.world.services.iter().find(|s| s.name == name).and_then(|s| s.host.as_deref());
     let busy = |p: &Place<'_>| p.kinds.contains_key(&FindingKind::CpuSaturation);
     let machine = |p: &Place<'_>| p.name == MACHINE;
     let mild = |p: &Place<'_>| p.kinds.get(&FindingKind::Latency).is_some_and(|f| excess(f) < 4.0);
-    let same = host(&new.finding.service).zip(host(member.name)).is_some_and(|(a, b)| a == b);
+    let same =
+        new.world.host(&new.finding.service).zip(new.world.host(member.name)).is_some_and(|(a, b)| a == b);
     let (a, b) = (&new.place, member);
     let linked = (same && ((busy(a) && mild(b)) || (mild(a) && busy(b))))
         || (machine(a) && busy(b))
@@ -229,8 +220,7 @@ const MACHINE: &str = "host";
 fn lost_traffic(new: &Newcomer<'_>, members: &[Place<'_>]) -> Option<Link> {
     let down = new.finding.direction == Some(Direction::Down);
     let near = members.iter().filter(|p| p.is_troubled()).find_map(|p| {
-        let node = new.topology.find(p.name)?;
-        let related = new.up[node] != FAR || (down && new.down[node] != FAR);
+        let related = new.up.to(p.node).is_some() || (down && new.down.to(p.node).is_some());
         related.then_some(p)
     })?;
     let word = if down { "loses" } else { "gets more" };
@@ -239,7 +229,7 @@ fn lost_traffic(new: &Newcomer<'_>, members: &[Place<'_>]) -> Option<Link> {
 
 /// One change put both out of order.
 fn shared_change(new: &Newcomer<'_>, incident: &OpenIncident<'_>) -> Option<Link> {
-    let find = |id: &ChangeId| new.world.changes.iter().find(|c| c.id == *id);
+    let find = |id: &ChangeId| new.world.changes().find(|c| c.id == *id);
     let mine = find(new.finding.change.as_ref()?)?;
     let theirs = incident.findings.iter().filter_map(|f| find(f.change.as_ref()?));
     let shared = theirs.into_iter().find(|theirs| is_shared(mine, theirs))?;
@@ -257,9 +247,8 @@ fn is_shared(a: &Change, b: &Change) -> bool {
     same_rollout || (a.id == b.id && a.service != b.service)
 }
 
-fn hops(new: &Newcomer<'_>, distances: &[usize], member: &Place<'_>) -> Option<usize> {
-    let hops = distances[new.topology.find(member.name)?];
-    (hops != FAR && hops > 0).then_some(hops)
+fn hops(distances: &Distances, member: &Place<'_>) -> Option<usize> {
+    distances.to(member.node).filter(|hops| *hops > 0)
 }
 
 fn decay(hops: usize) -> f64 {

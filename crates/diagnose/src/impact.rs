@@ -11,7 +11,7 @@ use crate::topology::Topology;
 ///
 /// Weighted by tier: nobody is woken for an internal service alone; a critical one that hurts a large
 /// share of traffic is critical.
-pub(crate) fn severity(places: &[Place<'_>], services: &[Service], share: f64) -> Severity {
+pub(crate) fn severity(places: &[Place<'_>], services: &BTreeMap<String, Service>, share: f64) -> Severity {
     let findings = || places.iter().flat_map(|p| p.findings.iter());
     let worst = |f: &mut dyn Iterator<Item = &&Finding>| f.map(|f| f.severity).max();
     let firing = worst(&mut findings().filter(|f| f.state == FindingState::Firing));
@@ -25,7 +25,7 @@ pub(crate) fn severity(places: &[Place<'_>], services: &[Service], share: f64) -
 
 /// High from half of the traffic on, medium from a twentieth on; a critical service in trouble counts one
 /// step more, once it hurts anybody.
-pub(crate) fn impact(places: &[Place<'_>], services: &[Service], share: f64) -> Impact {
+pub(crate) fn impact(places: &[Place<'_>], services: &BTreeMap<String, Service>, share: f64) -> Impact {
     let base = match share {
         s if s >= 0.5 => Impact::High,
         s if s >= 0.05 => Impact::Medium,
@@ -39,8 +39,12 @@ pub(crate) fn impact(places: &[Place<'_>], services: &[Service], share: f64) -> 
 }
 
 /// Share of all requests that enter the system which fail or are slow, 0 to 1, as far as findings tell.
-pub(crate) fn share(places: &[Place<'_>], topology: &Topology<'_>, rates: &BTreeMap<String, f64>) -> f64 {
-    let entering = |name: &str| topology.find(name).is_some_and(|node| topology.is_entrance(node));
+pub(crate) fn share(places: &[Place<'_>], topology: &Topology, rates: &BTreeMap<&str, f64>) -> f64 {
+    let troubled = |name: &str| places.binary_search_by(|p| p.name.cmp(name)).is_ok();
+    let entering = |name: &str| match topology.find(name) {
+        Some(node) => topology.is_entrance(node),
+        None => troubled(name),
+    };
     let rate = |name: &str| rates.get(name).copied().filter(|r| r.is_finite() && *r > 0.0);
     let total: f64 = rates.iter().filter(|(n, _)| entering(n)).filter_map(|(n, _)| rate(n)).sum();
     let shares = places.iter().map(|p| {
@@ -48,17 +52,12 @@ pub(crate) fn share(places: &[Place<'_>], topology: &Topology<'_>, rates: &BTree
             Some(rate) if total > 0.0 => (rate / total).min(1.0),
             // Nothing is known of its traffic: services with callers get a part of it.
             _ if total > 0.0 => 0.1,
-            _ if topology.find(p.name).is_some_and(|n| is_front(topology, n)) => 1.0,
+            _ if p.node.is_some_and(|node| topology.is_front(node)) => 1.0,
             _ => 0.1,
         };
         weight * hurt(p)
     });
     shares.fold(0.0, f64::max)
-}
-
-/// Nobody calls it, but it calls others: people come in here.
-fn is_front(topology: &Topology<'_>, node: usize) -> bool {
-    topology.is_entrance(node) && topology.down(node, 1).contains(&1)
 }
 
 /// Share of a service's requests that fail or are slow, 0 to 1.
@@ -74,7 +73,7 @@ fn hurt(place: &Place<'_>) -> f64 {
     kinds.fold(0.0, f64::max)
 }
 
-fn worst_tier(places: &[Place<'_>], services: &[Service]) -> Tier {
-    let tiers = services.iter().filter(|s| places.iter().any(|p| p.name == s.name)).map(|s| s.tier);
+fn worst_tier(places: &[Place<'_>], services: &BTreeMap<String, Service>) -> Tier {
+    let tiers = places.iter().filter_map(|p| services.get(p.name)).map(|s| s.tier);
     tiers.max().unwrap_or_default()
 }

@@ -8,6 +8,8 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::topology::Topology;
+
 /// Numbers that tune grouping and ranking. The defaults fit services that are probed every few seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -54,17 +56,32 @@ impl Default for Settings {
     }
 }
 
-/// What is known of the system around an incident.
+/// What is known of the system around an incident, all of it borrowed: thousands of services cost nothing
+/// until something is asked about them.
 #[derive(Clone, Copy, Debug)]
 pub struct World<'a> {
-    /// Who calls whom.
-    pub graph: &'a ServiceGraph,
-    /// The services as known now. May lack services that findings name.
-    pub services: &'a [Service],
-    /// Recent changes, in any order.
-    pub changes: &'a [Change],
+    /// Who calls whom, as observed and as declared.
+    pub topology: &'a Topology,
+    /// The calls that were observed, with their figures.
+    pub observed: &'a ServiceGraph,
+    /// The services as known now, by name. May lack services that findings name.
+    pub services: &'a BTreeMap<String, Service>,
+    /// Recent changes, in any order; in the two parts that a ring buffer has.
+    pub changes: (&'a [Change], &'a [Change]),
     /// Tuning.
     pub settings: &'a Settings,
+}
+
+impl<'a> World<'a> {
+    /// Every recent change.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = &'a Change> + use<'a> {
+        self.changes.0.iter().chain(self.changes.1)
+    }
+
+    /// The machine that a service runs on, by the host that runs it.
+    pub(crate) fn host(&self, service: &str) -> Option<&'a str> {
+        self.services.get(service)?.host.as_deref()
+    }
 }
 
 /// An incident that is over, as far as it helps to recognise the next one.
@@ -99,7 +116,7 @@ pub struct Input<'a> {
     pub past: &'a [PastIncident],
     /// Requests a second by service, as usual (before the trouble). May be empty; then shares of traffic
     /// are guessed from the graph.
-    pub request_rates: &'a BTreeMap<String, f64>,
+    pub request_rates: &'a BTreeMap<&'a str, f64>,
 }
 
 /// What is thought of one incident.

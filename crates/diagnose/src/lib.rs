@@ -22,3 +22,4 @@ mod words;
 pub use group::{Grouping, OpenIncident, group};
 pub use input::{Diagnosis, Input, PastIncident, Settings, World};
 pub use rank::diagnose;
+pub use topology::Topology;

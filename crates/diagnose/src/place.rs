@@ -6,6 +6,7 @@ use model::{Change, ChangeKind, Direction, Finding, FindingKind, InstanceState, 
 
 use crate::classes::{self, After, ProbeAnswer};
 use crate::input::{Settings, World};
+use crate::topology::Node;
 
 /// Who makes Homeostat's own changes.
 pub(crate) const OWN_ACTOR: &str = "homeostat";
@@ -14,6 +15,8 @@ pub(crate) const OWN_ACTOR: &str = "homeostat";
 pub(crate) struct Place<'a> {
     /// Its name.
     pub(crate) name: &'a str,
+    /// Its place among the calls, when any is known.
+    pub(crate) node: Option<Node>,
     /// Its findings, earliest first.
     pub(crate) findings: Vec<&'a Finding>,
     /// The most telling finding of each kind; traffic loss and load are left out.
@@ -49,6 +52,7 @@ fn place<'a>(name: &'a str, mut findings: Vec<&'a Finding>, world: &World<'a>) -
     let deviations = findings.iter().map(|f| deviation(f));
     Place {
         name,
+        node: world.topology.find(name),
         start: findings.first().map_or(Timestamp::ZERO, |f| f.started_at),
         deviation: deviations.fold(0.0, f64::max),
         surge: findings.iter().any(|f| is_traffic(f) && f.direction == Some(Direction::Up)),
@@ -137,7 +141,7 @@ fn probe_answer(service: &str, findings: &[&Finding], world: &World<'_>) -> Opti
 }
 
 fn is_gone(service: &str, findings: &[&Finding], world: &World<'_>) -> bool {
-    let Some(known) = world.services.iter().find(|s| s.name == service) else { return false };
+    let Some(known) = world.services.get(service) else { return false };
     let exited =
         |name: &str| known.instances.iter().any(|i| i.name == name && i.state == InstanceState::Exited);
     let mut named = findings.iter().filter_map(|f| f.instance.as_deref()).peekable();
@@ -189,7 +193,7 @@ fn last_change<'a>(
 ) -> Option<&'a Change> {
     // A start is an estimate and may lie a little before the change that brought it.
     let latest = start.plus_ms(world.settings.jitter_ms / 3);
-    let changes = world.changes.iter().filter(|c| c.service == service && c.at <= latest && kind(c.kind));
+    let changes = world.changes().filter(|c| c.service == service && c.at <= latest && kind(c.kind));
     changes.max_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)))
 }
 

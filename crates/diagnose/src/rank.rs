@@ -17,7 +17,6 @@ use crate::impact;
 use crate::input::{Diagnosis, Input, PastIncident};
 use crate::place::{self, Place, Suspicion, excess, places};
 use crate::probability::probabilities;
-use crate::topology::{Distances, FAR, Topology};
 use crate::words;
 
 /// Ranks the causes of one incident.
@@ -80,7 +79,6 @@ struct Judged {
 
 struct Scene<'i, 'a> {
     input: &'i Input<'a>,
-    topology: Topology<'a>,
     places: Vec<Place<'a>>,
     /// `links[cause][victim]`: how far the one explains the other, leaving their weights aside.
     links: Vec<Vec<f64>>,
@@ -93,12 +91,11 @@ impl<'i, 'a> Scene<'i, 'a> {
     fn new(input: &'i Input<'a>) -> Self {
         let world = &input.world;
         let places = places(&input.findings, world);
-        let topology = Topology::new(world.graph, places.iter().map(|p| p.name));
-        let links = links(&places, &topology, input);
+        let links = links(&places, input);
         let suspicions: Vec<_> = places.iter().map(|p| suspicion(p, input)).collect();
         let judged = places.iter().zip(&suspicions).map(|(p, s)| judge(p, s.as_ref())).collect();
         let started_at = places.iter().map(|p| p.start).min().unwrap_or(input.at);
-        Self { input, topology, places, links, judged, suspicions, started_at }
+        Self { input, places, links, judged, suspicions, started_at }
     }
 
     fn hypotheses(&self) -> Vec<Hypothesis<'a>> {
@@ -178,8 +175,7 @@ impl<'i, 'a> Scene<'i, 'a> {
     /// A callee without findings whose calls fail or are slow, as this caller sees it.
     fn silent_callee(&self, i: usize) -> Option<&'a str> {
         let place = &self.places[i];
-        let edges =
-            self.input.world.graph.edges().filter(|e| e.from == place.name && e.last_seen_at.is_some());
+        let edges = self.input.world.observed.edges_from(place.name).filter(|e| e.last_seen_at.is_some());
         let silent = edges.filter(|e| self.places.iter().all(|p| p.name != e.to || !p.is_troubled()));
         let slow = place.kinds.get(&FindingKind::Latency).and_then(|f| f.observed);
         let failing = place.kinds.contains_key(&FindingKind::ErrorRate)
@@ -321,7 +317,7 @@ impl<'i, 'a> Scene<'i, 'a> {
         } else {
             format!("Trouble at {}; the cause is not clear yet", words::list(&names))
         };
-        let share = impact::share(&self.places, &self.topology, self.input.request_rates);
+        let share = impact::share(&self.places, self.input.world.topology, self.input.request_rates);
         Diagnosis {
             conclusive,
             title,
@@ -372,18 +368,17 @@ impl<'i, 'a> Scene<'i, 'a> {
 
     /// The longest way along which the trouble travelled, from the symptom to the cause.
     fn path(&self, h: &Hypothesis<'a>, victims: &[&str]) -> Option<Vec<String>> {
+        let topology = self.input.world.topology;
+        let node = topology.find(h.service)?;
         if h.place.is_none() {
-            let caller =
-                self.places.iter().find(|p| self.input.world.graph.edge(p.name, h.service).is_some())?;
+            let caller = self.places.iter().find(|p| p.node.is_some_and(|p| topology.calls(p, node)))?;
             return Some(vec![caller.name.to_owned(), h.service.to_owned()]);
         }
         // One walk finds the farthest victim; only its path is spelt out.
-        let node = self.topology.find(h.service)?;
-        let up = self.topology.up(node, self.input.world.settings.max_hops);
-        let reached = victims.iter().filter_map(|v| Some((up[self.topology.find(v)?], *v)));
-        let farthest =
-            reached.filter(|(hops, _)| *hops != FAR).max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(a.1)))?;
-        self.input.world.graph.path(farthest.1, h.service)
+        let up = topology.up(Some(node), self.input.world.settings.max_hops);
+        let reached = victims.iter().filter_map(|v| Some((up.to(topology.find(v))?, *v)));
+        let farthest = reached.max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(a.1)))?;
+        topology.path(farthest.1, h.service)
     }
 
     /// The instance that stands out: the only one, or the one most findings of these kinds name.
@@ -398,7 +393,7 @@ impl<'i, 'a> Scene<'i, 'a> {
         if let Some((name, count)) = counts.iter().max_by_key(|(_, n)| **n) {
             return (*count * 5 >= named.len() * 3).then(|| (*name).to_owned());
         }
-        let service = self.input.world.services.iter().find(|s| s.name == place.name)?;
+        let service = self.input.world.services.get(place.name)?;
         match service.instances.as_slice() {
             [only] => Some(only.name.clone()),
             _ => None,
@@ -441,27 +436,22 @@ impl<'i, 'a> Scene<'i, 'a> {
     }
 }
 
-fn links(places: &[Place<'_>], topology: &Topology<'_>, input: &Input<'_>) -> Vec<Vec<f64>> {
-    let max_hops = input.world.settings.max_hops;
-    let node = |p: &Place<'_>| topology.find(p.name).expect("the topology was made with every place");
-    let hosts: Vec<Option<&str>> = places.iter().map(|p| host(p, input)).collect();
+fn links(places: &[Place<'_>], input: &Input<'_>) -> Vec<Vec<f64>> {
+    let world = &input.world;
+    let hosts: Vec<Option<&str>> = places.iter().map(|p| world.host(p.name)).collect();
     let mut links = vec![vec![0.0; places.len()]; places.len()];
     for (v, victim) in places.iter().enumerate() {
-        let down: Distances = topology.down(node(victim), max_hops);
+        let down = world.topology.down(victim.node, world.settings.max_hops);
         for (c, cause) in places.iter().enumerate().filter(|(c, _)| *c != v) {
-            let hops = down[node(cause)];
-            let called =
-                if hops == FAR { 0.0 } else { cause.explains(victim) * 0.95_f64.powi(hops as i32 - 1) };
+            let called = down
+                .to(cause.node)
+                .map_or(0.0, |hops| cause.explains(victim) * 0.95_f64.powi(hops as i32 - 1));
             let same_host = hosts[c].zip(hosts[v]).is_some_and(|(a, b)| a == b);
             let near = if same_host && is_noisy_neighbour(cause, victim) { 0.6 } else { 0.0 };
             links[c][v] = f64::max(called, near);
         }
     }
     links
-}
-
-fn host<'a>(place: &Place<'_>, input: &Input<'a>) -> Option<&'a str> {
-    input.world.services.iter().find(|s| s.name == place.name).and_then(|s| s.host.as_deref())
 }
 
 /// A busy processor slows others on the same machine, mildly.

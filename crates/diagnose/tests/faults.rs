@@ -336,7 +336,7 @@ fn severity_and_impact_follow_traffic_and_tier() {
     assert_eq!(quiet.diagnose().impact, Impact::Low);
     let mut critical = Shop::new().see(0, "payments", ProcessExit, "ended");
     assert_eq!(critical.diagnose().impact, Impact::Medium);
-    critical.services.iter_mut().for_each(|s| s.tier = Tier::Critical);
+    critical.services.values_mut().for_each(|s| s.tier = Tier::Critical);
     assert_eq!(critical.diagnose().impact, Impact::High);
 }
 

@@ -1,28 +1,41 @@
 //! When people work, when nothing may change, and when maintenance is welcome. Times are UTC.
 
-use model::{TimeRange, Timestamp};
+use model::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A stretch of each week.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Weekly {
     /// Days, 1 for Monday to 7 for Sunday.
     pub days: Vec<u8>,
-    /// First minute of the day inside, 0 to 1439.
+    /// First minute of the day inside, UTC, 0 to 1439.
     pub from_minute: u16,
-    /// First minute of the day after, 1 to 1440. At or before `from_minute`: over midnight.
+    /// First minute of the day after, UTC, 1 to 1440. At or before `from_minute`: over midnight.
     pub to_minute: u16,
 }
 
+/// A time in which nothing may change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {
+    /// First instant inside, RFC 3339 in quotes: `"2026-12-24T00:00:00Z"`.
+    #[schemars(with = "String")]
+    pub from: Timestamp,
+    /// First instant after.
+    #[schemars(with = "String")]
+    pub to: Timestamp,
+}
+
 /// The calendar.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Calendar {
     /// When people work.
     pub business_hours: Vec<Weekly>,
     /// When nothing may change.
-    pub freezes: Vec<TimeRange>,
+    pub freezes: Vec<Freeze>,
     /// When maintenance is welcome.
     pub maintenance: Vec<Weekly>,
 }
@@ -57,7 +70,7 @@ impl Calendar {
     /// Whether changes are frozen.
     #[must_use]
     pub fn is_frozen(&self, at: Timestamp) -> bool {
-        self.freezes.iter().any(|f| f.contains(at))
+        self.freezes.iter().any(|f| f.from <= at && at < f.to)
     }
 
     /// Whether maintenance is welcome.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use diagnose::{Diagnosis, Grouping, Input, OpenIncident, PastIncident, World};
+use diagnose::{Diagnosis, Grouping, Input, OpenIncident, PastIncident, Topology, World};
 use model::{
-    Change, Finding, FindingState, Impact, Incident, IncidentId, IncidentStatus, Service, ServiceGraph,
-    Severity, TimelineEntry, TimelineKind,
+    Finding, FindingState, Impact, Incident, IncidentId, IncidentStatus, Severity, TimelineEntry,
+    TimelineKind,
 };
 use serde_json::json;
 
@@ -20,32 +20,14 @@ const REPAIR_SLACK_MS: i64 = 2_000;
 /// Lines kept in a timeline; the first ones are kept, the newest ones replace each other.
 const MAX_TIMELINE: usize = 500;
 
-/// What the pure diagnosis looks at, borrowed from the situation.
-struct Surroundings {
-    graph: ServiceGraph,
-    services: Vec<Service>,
-    changes: Vec<Change>,
-    settings: diagnose::Settings,
-}
-
-impl Surroundings {
-    fn world(&self) -> World<'_> {
-        World {
-            graph: &self.graph,
-            services: &self.services,
-            changes: &self.changes,
-            settings: &self.settings,
-        }
-    }
-}
-
 impl Situation {
     /// Takes findings in the order of detection; a finding known to be over stays over (replays repeat).
     pub(crate) fn take_findings(&mut self, findings: Vec<Finding>, effects: &mut Effects) {
         if findings.is_empty() {
             return;
         }
-        let surroundings = self.surroundings();
+        // Made for the first finding that needs a place; most batches only move those that have one.
+        let mut topology = None;
         for finding in findings {
             let known = self.findings.get(&finding.id);
             let stale = known.is_some_and(|k| {
@@ -71,7 +53,10 @@ impl Situation {
                 }
                 Some(_) => {}
                 None if cleared => continue,
-                None => self.place(&id, &surroundings, effects),
+                None => {
+                    let topology = topology.get_or_insert_with(|| self.topology());
+                    self.place(&id, topology, effects);
+                }
             }
             if let Some(open) = self.belongs.get(&id).and_then(|i| self.incidents.get_mut(i)) {
                 open.stale = true;
@@ -82,7 +67,7 @@ impl Situation {
 
     /// Puts a new finding into an incident, or opens one for it. Findings of low severity never open one:
     /// they wait until something worse comes that they belong to.
-    fn place(&mut self, id: &model::FindingId, surroundings: &Surroundings, effects: &mut Effects) {
+    fn place(&mut self, id: &model::FindingId, topology: &Topology, effects: &mut Effects) {
         let Some(finding) = self.findings.get(id).cloned() else { return };
         let open: Vec<OpenIncident<'_>> = self
             .incidents
@@ -92,32 +77,31 @@ impl Situation {
                 findings: o.incident.findings.iter().filter_map(|f| self.findings.get(f)).collect(),
             })
             .collect();
-        let grouping = match self.consequence(&finding, &surroundings.graph) {
+        let grouping = match self.consequence(&finding, topology) {
             Some((incident, why)) => Grouping::Join { incident, why },
-            None => diagnose::group(&finding, &open, &surroundings.world()),
+            None => diagnose::group(&finding, &open, &self.world(topology)),
         };
         match grouping {
             Grouping::Join { incident, why } => self.join(&incident, &finding, why),
             Grouping::Open { .. } if finding.severity == Severity::Low => {}
             Grouping::Open { why } => {
                 let incident = self.open_incident(&finding, why, effects);
-                self.adopt_waiting(&incident, surroundings);
+                self.adopt_waiting(&incident, topology);
             }
         }
     }
 
     /// Whether a finding began while a repair worked on its service, or on one that it calls: then it is a
     /// consequence of the repair and belongs to its incident.
-    fn consequence(&self, finding: &Finding, graph: &ServiceGraph) -> Option<(IncidentId, String)> {
+    fn consequence(&self, finding: &Finding, topology: &Topology) -> Option<(IncidentId, String)> {
         let repaired = |open: &Open| {
             let run = open.incident.recommendations.last().filter(|_| !open.incident.runs.is_empty())?;
             let working = self.run_of(&open.incident.id).is_some()
                 || open.verified_at.is_some_and(|at| finding.started_at <= at);
             let began = open.incident.timeline.iter().rev().find(|t| t.kind == TimelineKind::Run)?.at;
             let after = finding.started_at >= began.plus_ms(-REPAIR_SLACK_MS);
-            let depends =
-                finding.service == run.service || graph.path(&finding.service, &run.service).is_some();
-            (working && after && depends).then(|| run.service.clone())
+            (working && after && topology.reaches(&finding.service, &run.service))
+                .then(|| run.service.clone())
         };
         self.incidents.values().find_map(|open| {
             let service = repaired(open)?;
@@ -176,7 +160,7 @@ impl Situation {
     }
 
     /// Low findings that fire and belong nowhere may belong to the new incident.
-    fn adopt_waiting(&mut self, incident: &IncidentId, surroundings: &Surroundings) {
+    fn adopt_waiting(&mut self, incident: &IncidentId, topology: &Topology) {
         let waiting: Vec<Finding> = self
             .findings
             .values()
@@ -189,7 +173,7 @@ impl Situation {
                 id: incident,
                 findings: open.incident.findings.iter().filter_map(|f| self.findings.get(f)).collect(),
             }];
-            if let Grouping::Join { why, .. } = diagnose::group(&finding, &one, &surroundings.world()) {
+            if let Grouping::Join { why, .. } = diagnose::group(&finding, &one, &self.world(topology)) {
                 self.join(incident, &finding, why);
             }
         }
@@ -205,16 +189,16 @@ impl Situation {
         if self.run_of(id).is_some() || open.verified_at.is_some() {
             return;
         }
-        let surroundings = self.surroundings();
+        let (topology, request_rates) = (self.topology(), self.usual_rates());
         let findings: Vec<&Finding> =
             open.incident.findings.iter().filter_map(|f| self.findings.get(f)).collect();
         let input = Input {
             at: self.now,
             incident: id,
             findings,
-            world: surroundings.world(),
+            world: self.world(&topology),
             past: self.past.as_slices().0,
-            request_rates: &self.usual_rates(),
+            request_rates: &request_rates,
         };
         let diagnosis = diagnose::diagnose(&input);
         self.take_diagnosis(id, diagnosis);
@@ -382,20 +366,27 @@ impl Situation {
         }
     }
 
-    fn surroundings(&self) -> Surroundings {
-        Surroundings {
-            graph: self.graph(),
-            services: self.services.values().cloned().collect(),
-            changes: self.changes.iter().cloned().collect(),
-            settings: self.rules.diagnosis,
+    /// Who calls whom now, made ready for many questions.
+    fn topology(&self) -> Topology {
+        Topology::new(&self.observed, &self.services)
+    }
+
+    /// What the pure diagnosis looks at, borrowed.
+    fn world<'a>(&'a self, topology: &'a Topology) -> World<'a> {
+        World {
+            topology,
+            observed: &self.observed,
+            services: &self.services,
+            changes: self.changes.as_slices(),
+            settings: &self.rules.diagnosis,
         }
     }
 
     /// Request rates of services that are not in trouble now, as the usual ones.
-    fn usual_rates(&self) -> BTreeMap<String, f64> {
+    fn usual_rates(&self) -> BTreeMap<&str, f64> {
         self.vitals
             .iter()
-            .filter_map(|(service, v)| Some((service.clone(), v.metrics.get("request_rate")?.0)))
+            .filter_map(|(service, v)| Some((service.as_str(), v.metrics.get("request_rate")?.0)))
             .collect()
     }
 }

@@ -90,7 +90,9 @@ async fn get_status(port: u16, path: &str) -> Option<u16> {
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut head = [0_u8; 12];
     stream.read_exact(&mut head).await.ok()?;
-    std::str::from_utf8(&head).ok()?.strip_prefix("HTTP/1.1 ")?.parse().ok()
+    let head = std::str::from_utf8(&head).ok()?;
+    // Simple servers, Python's among them, answer in HTTP/1.0.
+    ["HTTP/1.1 ", "HTTP/1.0 "].iter().find_map(|version| head.strip_prefix(version))?.parse().ok()
 }
 
 /// Ends a process that a dead host left behind. The start time tells it from a stranger with the same id, and
@@ -112,5 +114,33 @@ pub(crate) async fn end_orphan(pid: u32, start_ticks: u64) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_of_either_version_of_http_is_an_answer() {
+        for (answer, status) in [
+            ("HTTP/1.1 200 OK\r\n\r\n", Some(200)),
+            ("HTTP/1.0 204 No Content\r\n\r\n", Some(204)),
+            ("HTTP/1.0 503 Not Now\r\n\r\n", Some(503)),
+            ("SSH-2.0-OpenSSH_9.2\r\n", None),
+            ("HTTP/1.1", None),
+        ] {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let server = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut asked = [0; 1024];
+                let read = stream.read(&mut asked).await.unwrap();
+                assert!(asked[..read].starts_with(b"GET /well HTTP/1.1\r\n"));
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            };
+            let (got, ()) = tokio::join!(get_status(port, "/well"), server);
+            assert_eq!(got, status, "{answer:?}");
+        }
     }
 }

@@ -121,24 +121,19 @@ pub async fn run(
     let host = Host::start(options, address).await?;
     ready(address);
     let routes = api::protected(api::router(host.clone()), &token);
-    let served = serve(listener, routes, stop).await;
+    serve(listener, routes, stop).await;
     host.shutdown().await;
-    Ok(served?)
+    Ok(())
 }
 
 /// Serves until `stop` is ready. Open requests, long polls among them, are cut off then.
-///
-/// # Errors
-/// The listener failed.
 pub async fn serve(
     listener: tokio::net::TcpListener,
     routes: axum::Router,
     stop: impl Future<Output = ()> + Send,
-) -> std::io::Result<()> {
-    tokio::select! {
-        served = async { axum::serve(listener, routes).await } => served,
-        () = stop => Ok(()),
-    }
+) {
+    let limits = serve::Limits { grace: std::time::Duration::ZERO, ..serve::Limits::default() };
+    serve::serve(listener, routes, limits, stop).await;
 }
 
 /// Opens the listener of the options after checking that it may be opened.

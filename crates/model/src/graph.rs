@@ -1,6 +1,6 @@
 //! The service graph: who calls whom, as declared and as observed.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,11 @@ impl ServiceGraph {
         self.edges.values().flat_map(BTreeMap::values)
     }
 
+    /// Edges of the calls that a service makes, by callee.
+    pub fn edges_from(&self, service: &str) -> impl Iterator<Item = &Edge> {
+        self.edges.get(service).into_iter().flat_map(BTreeMap::values)
+    }
+
     /// Services that `service` calls.
     pub fn callees<'a>(&'a self, service: &str) -> impl Iterator<Item = &'a str> {
         self.edges.get(service).into_iter().flat_map(|m| m.keys().map(String::as_str))
@@ -71,42 +76,6 @@ impl ServiceGraph {
     pub fn callers<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a str> {
         self.edges.iter().filter(move |(_, to)| to.contains_key(service)).map(|(from, _)| from.as_str())
     }
-
-    /// The shortest call path from one service to another, both ends included; none when there is none.
-    #[must_use]
-    pub fn path(&self, from: &str, to: &str) -> Option<Vec<String>> {
-        if from == to {
-            return Some(vec![from.to_owned()]);
-        }
-        let mut seen = BTreeSet::from([from]);
-        let mut queue = VecDeque::from([vec![from]]);
-        while let Some(path) = queue.pop_front() {
-            let last = path.last().copied().unwrap_or(from);
-            for next in self.callees(last) {
-                if next == to {
-                    let mut found: Vec<String> = path.iter().map(|s| (*s).to_owned()).collect();
-                    found.push(to.to_owned());
-                    return Some(found);
-                }
-                if seen.insert(next) {
-                    let mut longer = path.clone();
-                    longer.push(next);
-                    queue.push_back(longer);
-                }
-            }
-        }
-        None
-    }
-
-    /// Calls between two services in either direction, in hops; none when they are not connected that way.
-    #[must_use]
-    pub fn distance(&self, a: &str, b: &str) -> Option<usize> {
-        let hops = |p: Option<Vec<String>>| p.map(|p| p.len() - 1);
-        match (hops(self.path(a, b)), hops(self.path(b, a))) {
-            (Some(x), Some(y)) => Some(x.min(y)),
-            (x, y) => x.or(y),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -114,13 +83,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_follow_calls_and_survive_cycles() {
-        let mut g = ServiceGraph::default();
-        for (a, b) in [("gateway", "checkout"), ("checkout", "payments"), ("payments", "gateway")] {
-            g.declare(a, b);
+    fn a_declaration_adds_what_was_not_observed() {
+        let observed = Edge {
+            from: "a".into(),
+            to: "b".into(),
+            calls_per_s: 5.0,
+            error_ratio: 0.0,
+            p95_ms: 1.0,
+            last_seen_at: Some(Timestamp::ZERO),
+        };
+        let mut graph = ServiceGraph::default();
+        graph.put(observed.clone());
+        for (from, to) in [("a", "b"), ("a", "c"), ("b", "b")] {
+            graph.declare(from, to);
         }
-        assert_eq!(g.path("gateway", "payments").unwrap(), ["gateway", "checkout", "payments"]);
-        assert_eq!(g.distance("payments", "gateway"), Some(1));
-        assert_eq!(g.path("gateway", "unknown"), None);
+        assert_eq!(graph.edge("a", "b"), Some(&observed));
+        let of_a: Vec<&str> = graph.edges_from("a").map(|edge| edge.to.as_str()).collect();
+        assert_eq!((of_a, graph.edges().count()), (vec!["b", "c"], 2));
     }
 }

@@ -46,7 +46,8 @@ pub enum RunPurpose {
         decision: DecisionId,
         /// What kind of failure it fixes.
         class: FailureClass,
-        /// The confidence it was started with.
+        /// The raw confidence of the decision, before calibration, 0 to 1: what came of the run is learned for
+        /// it. The rules compared the calibrated one, which is in the decision.
         confidence: f64,
     },
     /// A person asked for it.

@@ -69,7 +69,7 @@ pub(crate) enum Command {
     /// The demo world: host, shop, load and faults.
     #[command(hide = true)]
     World(World),
-    /// Print generated reference: `openapi`, `configuration`, `configuration-schema`, `cli`, `metrics`.
+    /// Print generated reference: `openapi`, `configuration`, `configuration-schema`, `cli`, `errors`.
     #[command(hide = true)]
     Reference {
         /// Which one.
@@ -94,13 +94,19 @@ pub(crate) struct Demo {
     /// Address of the dashboard.
     #[arg(long, default_value = "127.0.0.1:7070")]
     pub(crate) listen: String,
-    /// Inject one fault, wait until it is repaired, print a report and exit; 0 only when the service is
-    /// really healthy again.
-    #[arg(long, requires = "fault")]
+    /// Inject one fault (or none: `--healthy`), print a report and exit; 0 only when the service is really
+    /// healthy again.
+    #[arg(long, requires = "what")]
     pub(crate) once: bool,
     /// Fault to inject (with `--once`), or the first one of the tour.
-    #[arg(long)]
+    #[arg(long, group = "what")]
     pub(crate) fault: Option<String>,
+    /// With `--once`: break nothing and watch; 0 only when no incident opens.
+    #[arg(long, group = "what", requires = "once")]
+    pub(crate) healthy: bool,
+    /// Minutes to watch with `--healthy`.
+    #[arg(long, requires = "healthy", default_value_t = 60.0, value_parser = minutes)]
+    pub(crate) minutes: f64,
     /// Inject faults by themselves: the first after the loop has learned, then one every so many seconds.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) every_s: Option<u64>,
@@ -110,6 +116,11 @@ pub(crate) struct Demo {
     /// Most seconds for `--once`.
     #[arg(long, default_value_t = 120)]
     pub(crate) timeout_s: u64,
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let minutes = text.parse::<f64>().ok().filter(|minutes| *minutes > 0.0 && *minutes <= 10_080.0);
+    minutes.ok_or_else(|| "give minutes between 0 and 10080 (a week), such as 60 or 0.5".to_owned())
 }
 
 /// Incidents.

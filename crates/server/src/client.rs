@@ -46,6 +46,14 @@ pub(crate) enum ClientError {
         /// Stable name.
         code: String,
     },
+    /// A run was waited for and did not do what it should.
+    #[error("{run} is {status}, not completed; `homeostat workflow show {run}` shows its steps")]
+    NotCompleted {
+        /// Its id.
+        run: String,
+        /// What it is.
+        status: String,
+    },
     /// The answer is not what it should be.
     #[error("{0} answered something that is no JSON; is it a Homeostat server?")]
     Garbled(String),

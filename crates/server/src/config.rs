@@ -3,6 +3,7 @@
 //! The reference in `docs/reference/configuration.md` is generated from these types. Unknown keys are
 //! refused: a typo must not silently mean the default.
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use api::Environment;
@@ -22,15 +23,13 @@ pub(crate) struct Config {
     /// How patient the loop is.
     #[serde(rename = "loop")]
     pub(crate) patience: Loop,
-    /// The detectors; see `crates/detect/src/settings.rs` for each option.
-    #[schemars(with = "serde_json::Value")]
+    /// The detectors. What is normal is learned; these are the bounds of it.
     pub(crate) detect: detect::Settings,
     /// What it decides by.
     pub(crate) rules: Rules,
     /// Runs of workflows.
     pub(crate) workflows: Workflows,
     /// Business hours, change freezes and maintenance windows (UTC).
-    #[schemars(with = "serde_json::Value")]
     pub(crate) calendar: engine::calendar::Calendar,
     /// Its own log.
     pub(crate) log: Log,
@@ -54,10 +53,17 @@ pub(crate) struct Config {
 pub(crate) struct Server {
     /// Address to listen on. Loopback until you decide otherwise.
     pub(crate) listen: String,
-    /// Host names, besides loopback, under which browsers and programs reach this server.
+    /// Host names and addresses under which browsers and programs reach this server, besides loopback and
+    /// the address at which a connection comes in: a name in DNS, the address of a proxy or of a container's
+    /// machine.
     pub(crate) allowed_hosts: Vec<String>,
     /// Largest body that receivers take, after decompression, in bytes.
     pub(crate) max_body_bytes: usize,
+    /// Most connections at once; more wait. Each live view of the dashboard takes one.
+    pub(crate) max_connections: NonZeroUsize,
+    /// Milliseconds for the head of a request to arrive, and for an idle connection to be kept. Behind a
+    /// proxy, more than the proxy keeps its own.
+    pub(crate) idle_timeout_ms: NonZeroU64,
     /// `development`, `staging` or `production`; shown in the dashboard.
     #[schemars(with = "String")]
     pub(crate) environment: Environment,
@@ -69,6 +75,8 @@ impl Default for Server {
             listen: "127.0.0.1:7070".into(),
             allowed_hosts: Vec::new(),
             max_body_bytes: 16 << 20,
+            max_connections: NonZeroUsize::new(512).expect("not zero"),
+            idle_timeout_ms: NonZeroU64::new(30_000).expect("not zero"),
             environment: Environment::Development,
         }
     }
@@ -155,8 +163,7 @@ pub(crate) struct Rules {
     pub(crate) policies: Vec<PathBuf>,
     /// Folder of runbooks (`*.md`) besides the shipped ones; a name in both means yours.
     pub(crate) runbooks: Option<PathBuf>,
-    /// How far automation may go before anyone has said so in the dashboard:
-    /// `observe`, `propose`, `approve` or `auto`.
+    /// How far automation may go before anyone has said so in the dashboard.
     pub(crate) autonomy: Level,
 }
 
@@ -181,7 +188,7 @@ pub(crate) enum Level {
 pub(crate) struct Log {
     /// What is logged: a level, or directives such as `info,engine=debug`.
     pub(crate) filter: String,
-    /// `text` or `json`.
+    /// How its lines look.
     pub(crate) format: LogFormat,
 }
 
@@ -321,7 +328,8 @@ pub(crate) enum ConfigError {
 }
 
 /// Sections whose scalar options can be set by `HOMEOSTAT_<SECTION>_<OPTION>`.
-const SECTIONS: [&str; 8] = ["server", "data", "retention", "loop", "rules", "workflows", "log", "machine"];
+const SECTIONS: [&str; 9] =
+    ["server", "data", "retention", "loop", "detect", "rules", "workflows", "log", "machine"];
 
 impl Config {
     /// Reads a file (none: defaults only) and applies the environment.

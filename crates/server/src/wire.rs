@@ -1,7 +1,7 @@
 //! The one place where concrete adapters meet: opens the data folder, the engine, the pollers, the API.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,6 +123,18 @@ pub(crate) async fn listen(address: &str) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|e| failed(e.to_string()))
 }
 
+/// Where programs of this machine reach a server that listens at an address: one that listens everywhere is
+/// reached by loopback.
+pub(crate) fn url_of(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{address}")
+}
+
 /// Starts everything.
 ///
 /// # Errors
@@ -134,7 +146,7 @@ pub(crate) async fn start(
 ) -> Result<Running, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let address = listener.local_addr().map_err(|e| StartError::Connect(e.to_string()))?;
-    let url = format!("http://{address}");
+    let url = url_of(address);
     let (ports, cursors, actuators) = open(config, &clock, &extras.hosts)?;
     let engine = Engine::open(ports, options(config)?).await?;
     let auth = Arc::new(Auth::new(engine.records().clone()));
@@ -174,15 +186,12 @@ pub(crate) async fn start(
     remember_context(&engine, &auth, &url).await?;
     tokio::spawn(keep_tidy(engine.clone(), Arc::clone(&auth), config.clone(), stop.clone()));
     let router = api::router(app, pages::router());
-    let serving = tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-            if let Err(error) = served {
-                tracing::error!(%error, "The HTTP server ended.");
-            }
-        }
-    });
+    let limits = serve::Limits {
+        connections: config.server.max_connections.get(),
+        head: Duration::from_millis(config.server.idle_timeout_ms.get()),
+        ..serve::Limits::default()
+    };
+    let serving = tokio::spawn(serve::serve(listener, router, limits, stop.clone().cancelled_owned()));
     Ok(Running { engine, auth, address, first_password, pollers, stop, serving })
 }
 
@@ -191,8 +200,9 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.pollers.shutdown().await;
-        // Live streams would hold the server open for ever.
-        let _ = tokio::time::timeout(Duration::from_millis(500), self.serving).await;
+        if let Err(error) = self.serving.await {
+            tracing::error!(%error, "The HTTP server ended badly.");
+        }
         self.engine.shutdown().await;
     }
 }

@@ -1998,7 +1998,8 @@ export interface components {
             class: components["schemas"]["FailureClass"];
             /**
              * Format: double
-             * @description The confidence it was started with.
+             * @description The raw confidence of the decision, before calibration, 0 to 1: what came of the run is learned for
+             *     it. The rules compared the calibrated one, which is in the decision.
              */
             confidence: number;
             /** @description The decision that started it. */

@@ -79,6 +79,7 @@ pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) -> impl Future<Output 
 }
 
 /// An axum server.
+#[expect(clippy::disallowed_methods, reason = "somebody else's server, which ends with the test")]
 pub(crate) async fn serve(app: axum::Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

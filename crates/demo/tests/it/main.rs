@@ -223,6 +223,7 @@ async fn a_crash_loop_outlives_restarts_and_a_spin_burns_a_core() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::disallowed_methods, reason = "the collector of this test ends with it")]
 async fn the_world_answers_over_http_and_spans_arrive() {
     use axum::routing::post;
     let (tell, mut told) = tokio::sync::mpsc::channel::<(String, Value)>(64);

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use diagnose::{Diagnosis, Grouping, Input, OpenIncident, PastIncident, Settings, World, diagnose, group};
+use diagnose::{
+    Diagnosis, Grouping, Input, OpenIncident, PastIncident, Settings, Topology, World, diagnose, group,
+};
 use model::{
     Band, Change, ChangeId, ChangeKind, CorrelationId, Direction, Edge, Finding, FindingId, FindingKind,
     FindingState, IncidentId, Labels, Service, ServiceGraph, Severity, Subject, Tier, Timestamp,
@@ -17,7 +19,7 @@ pub fn at(ms: i64) -> Timestamp {
 
 pub struct Shop {
     pub graph: ServiceGraph,
-    pub services: Vec<Service>,
+    pub services: BTreeMap<String, Service>,
     pub changes: Vec<Change>,
     pub settings: Settings,
     pub findings: Vec<Finding>,
@@ -52,6 +54,10 @@ pub fn service(name: &str) -> Service {
     }
 }
 
+pub fn services(names: impl Iterator<Item = String>) -> BTreeMap<String, Service> {
+    names.map(|name| (name.clone(), service(&name))).collect()
+}
+
 pub fn edge(from: &str, to: &str, error_ratio: f64, p95_ms: f64) -> Edge {
     Edge {
         from: from.to_owned(),
@@ -79,7 +85,7 @@ impl Shop {
             [("gateway", 25.0), ("catalog", 17.0), ("checkout", 8.0), ("payments", 6.0), ("worker", 1.0)];
         Self {
             graph,
-            services: names.into_iter().map(service).collect(),
+            services: services(names.into_iter().map(ToOwned::to_owned)),
             changes: Vec::new(),
             settings: Settings::default(),
             findings: Vec::new(),
@@ -110,25 +116,67 @@ impl Shop {
         self
     }
 
-    pub fn world(&self) -> World<'_> {
+    /// `n` services in layers of ten; each calls three of the next layer.
+    pub fn layers(n: usize) -> Self {
+        let mut shop = Self::new();
+        for i in 0..n.saturating_sub(10) {
+            for k in 0..3 {
+                let to = (i / 10 + 1) * 10 + (i * 7 + k * 3) % 10;
+                shop.graph.put(edge(&format!("s{i}"), &format!("s{to}"), 0.0, 10.0));
+            }
+        }
+        shop.services = services((0..n).map(|i| format!("s{i}")));
+        shop
+    }
+
+    /// `n` services in layers, `troubled` of them with one finding each, a hundred changes.
+    pub fn spread(n: usize, troubled: usize) -> Self {
+        let mut shop = Self::layers(n);
+        for i in 0..100 {
+            shop = shop.change(-600_000 + i, &format!("s{}", i * 7), ChangeKind::Deploy, "ci");
+        }
+        let kinds = [FindingKind::ErrorRate, FindingKind::Latency, FindingKind::LogNewPattern];
+        for i in 0..troubled {
+            let name = format!("s{}", i * (n / troubled));
+            shop = shop.see(1_000 + i as i64, &name, kinds[i % 3], "trouble");
+        }
+        shop
+    }
+
+    pub fn topology(&self) -> Topology {
+        Topology::new(&self.graph, &self.services)
+    }
+
+    pub fn world<'a>(&'a self, topology: &'a Topology) -> World<'a> {
         World {
-            graph: &self.graph,
+            topology,
+            observed: &self.graph,
             services: &self.services,
-            changes: &self.changes,
+            changes: (&self.changes, &[]),
             settings: &self.settings,
         }
     }
 
     pub fn diagnose(&self) -> Diagnosis {
         let incident = IncidentId::derive(at(0), &["test"]);
+        let topology = self.topology();
+        let rates = self.rates.iter().map(|(name, rate)| (name.as_str(), *rate)).collect();
         diagnose(&Input {
             at: at(60_000),
             incident: &incident,
             findings: self.findings.iter().collect(),
-            world: self.world(),
+            world: self.world(&topology),
             past: &self.past,
-            request_rates: &self.rates,
+            request_rates: &rates,
         })
+    }
+
+    /// Where the last finding belongs when the others are one incident.
+    pub fn place_last(&self, topology: &Topology) -> Grouping {
+        let (last, others) = self.findings.split_last().expect("there are findings");
+        let incident = IncidentId::derive(at(0), &["test"]);
+        let open = [OpenIncident { id: &incident, findings: others.iter().collect() }];
+        group(last, &open, &self.world(topology))
     }
 
     /// Feeds the findings one after another through grouping. Incidents as `service kind` lists.
@@ -137,13 +185,15 @@ impl Shop {
     }
 
     pub fn grouped(&self) -> Vec<(IncidentId, Vec<&Finding>)> {
+        let topology = self.topology();
+        let world = self.world(&topology);
         let mut open: Vec<(IncidentId, Vec<&Finding>)> = Vec::new();
         let mut arriving: Vec<&Finding> = self.findings.iter().collect();
         arriving.sort_by_key(|f| f.detected_at);
         for finding in arriving {
             let incidents: Vec<OpenIncident<'_>> =
                 open.iter().map(|(id, findings)| OpenIncident { id, findings: findings.clone() }).collect();
-            match group(finding, &incidents, &self.world()) {
+            match group(finding, &incidents, &world) {
                 Grouping::Join { incident, why } => {
                     assert!(!why.is_empty());
                     let known = open.iter_mut().find(|(id, _)| *id == incident);

@@ -1,5 +1,6 @@
-//! `homeostat demo`: the world, the server that watches it, and the tour.
+//! `homeostat demo`: the world, the server that watches it, the tour, and one look at a fault or at none.
 
+mod healthy;
 mod once;
 mod world;
 
@@ -9,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::DemoControl;
+use engine::Engine;
 
 use crate::cli::{Demo, Output};
 use crate::config::{Config, Level};
-use crate::output::{error, progress};
+use crate::output::{error, json, line, progress};
 use crate::{logging, wire};
 use world::WorldProcess;
 
@@ -52,7 +54,7 @@ async fn try_run(demo: &Demo, output: &Output) -> Result<bool, String> {
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     progress("Starting the shop: gateway, catalog, checkout, payments, worker and their customers …");
     let ingest_token = world::secret("hs_");
-    let world = WorldProcess::start(&dir.join("world"), &format!("http://{address}"), &ingest_token).await?;
+    let world = WorldProcess::start(&dir.join("world"), &wire::url_of(address), &ingest_token).await?;
     let control = world.control();
     let extras = wire::Extras {
         hosts: vec![wire::HostAccess { url: world.url().to_owned(), token: world.token().to_owned() }],
@@ -61,9 +63,7 @@ async fn try_run(demo: &Demo, output: &Output) -> Result<bool, String> {
     };
     let running = wire::start(&config, listener, extras).await.map_err(|e| e.to_string())?;
     let done = if demo.once {
-        let report = once::run(demo, &running.engine, &control).await;
-        once::print(&report, output);
-        report.is_success()
+        look_once(demo, output, &running.engine, &control).await
     } else {
         greet(&running);
         let tour = tokio::spawn(tour(demo.clone(), control));
@@ -76,9 +76,29 @@ async fn try_run(demo: &Demo, output: &Output) -> Result<bool, String> {
     Ok(done)
 }
 
+async fn look_once(demo: &Demo, output: &Output, engine: &Engine, control: &Arc<world::Control>) -> bool {
+    if demo.healthy {
+        let report = healthy::run(demo.minutes, engine, control).await;
+        print(&report, output);
+        return report.is_success();
+    }
+    let report = once::run(demo, engine, control).await;
+    print(&report, output);
+    report.is_success()
+}
+
+/// Compact with `--json`: one object on one line, the last of standard output.
+fn print(report: &impl serde::Serialize, output: &Output) {
+    if output.json {
+        line(serde_json::to_string(report).unwrap_or_default());
+        return;
+    }
+    json(&serde_json::to_value(report).unwrap_or_default());
+}
+
 fn greet(running: &wire::Running) {
     let ticket = running.auth.ticket("admin", running.engine.now());
-    let url = format!("http://{}", running.address);
+    let url = wire::url_of(running.address);
     progress("");
     progress(
         "Homeostat watches the shop. Open the dashboard (the link signs you in once, within 15 minutes):",

@@ -16,7 +16,7 @@ pub(crate) async fn run(up: Up) -> Result<(), String> {
     logging::start(&config.log);
     let listener = wire::listen(&config.server.listen).await.map_err(|e| e.to_string())?;
     let running = wire::start(&config, listener, wire::Extras::default()).await.map_err(|e| e.to_string())?;
-    let url = format!("http://{}", running.address);
+    let url = wire::url_of(running.address);
     progress(&format!("Homeostat is at {url}"));
     if let Some(password) = &running.first_password {
         progress(&format!("First start: sign in as admin with the password {password} (shown only now)"));

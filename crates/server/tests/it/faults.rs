@@ -24,6 +24,33 @@ fn check(fault: &str) {
     assert!(report["detected_ms"].as_i64().is_some_and(|ms| ms < 15_000), "{report:#}");
 }
 
+#[test]
+fn a_healthy_shop_opens_no_incident() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = binary()
+        .args([
+            "demo",
+            "--once",
+            "--healthy",
+            "--minutes",
+            "0.5",
+            "--json",
+            "--listen",
+            "127.0.0.1:0",
+            "--dir",
+        ])
+        .arg(dir.path().join("demo"))
+        .env("XDG_STATE_HOME", dir.path().join("state"))
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let report: Value = serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap();
+    assert!(output.status.success(), "{report:#}");
+    assert_eq!((&report["incidents"], &report["minutes"]), (&0.into(), &0.5.into()));
+    assert!(report["requests"].as_u64().is_some_and(|requests| requests > 100), "{report:#}");
+}
+
 macro_rules! faults {
     ($($name:ident = $fault:literal;)*) => {$(
         #[test]

@@ -77,9 +77,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(dir: &Path, port: u16, extra: &str) -> Self {
+        Self::listening(dir, &format!("listen = \"127.0.0.1:{port}\""), port, extra)
+    }
+
+    /// With options of `[server]`, which make it listen on `port` of whatever address.
+    pub(crate) fn listening(dir: &Path, options: &str, port: u16, extra: &str) -> Self {
         let config = dir.join("homeostat.toml");
         let data = dir.join("data");
-        let text = format!("{extra}\n[server]\nlisten = \"127.0.0.1:{port}\"\n[data]\ndir = {data:?}\n");
+        let text = format!("{extra}\n[server]\n{options}\n[data]\ndir = {data:?}\n");
         std::fs::write(&config, text).unwrap();
         Self { dir: dir.to_owned(), port, config, child: None }
     }

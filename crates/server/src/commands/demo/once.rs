@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::world::Control;
-use crate::cli::{Demo, Output};
-use crate::output::{json, line, progress};
+use crate::cli::Demo;
+use crate::output::progress;
 
 /// What came of one fault.
 #[derive(Debug, Serialize)]
@@ -158,7 +158,8 @@ async fn fill(
     if let Some(newest) = decisions.await.map_err(|e| e.to_string())?.last() {
         report.decision = Some(json!({
             "id": newest.id, "verdict": newest.verdict, "disposition": newest.disposition,
-            "confidence": newest.confidence.calibrated, "summary": newest.summary,
+            "confidence": newest.confidence.calibrated, "raw_confidence": newest.confidence.raw,
+            "summary": newest.summary,
         }));
     }
     let runs =
@@ -174,15 +175,4 @@ async fn fill(
 fn class_of(fault: &str) -> FailureClass {
     let name = fault.replace('-', "_");
     FailureClass::ALL.into_iter().find(|c| c.as_str() == name).unwrap_or(FailureClass::Unknown)
-}
-
-/// Prints the report.
-pub(crate) fn print(report: &Report, output: &Output) {
-    if output.json {
-        // Compact: one JSON object on one line, the last of standard output.
-        line(serde_json::to_string(report).unwrap_or_default());
-        return;
-    }
-    let value = serde_json::to_value(report).unwrap_or_default();
-    json(&value);
 }

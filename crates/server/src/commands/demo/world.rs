@@ -9,7 +9,7 @@ use std::time::Duration;
 use api::demo::{DemoView, DemoWorld, Fault};
 use api::{Code, DemoControl, Problem};
 use async_trait::async_trait;
-use demo::world::{FaultState, Health, WorldOptions};
+use demo::world::{FaultState, Health, Traffic, WorldOptions};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -141,6 +141,12 @@ impl Control {
     /// How a service is doing, looked at from outside.
     pub(crate) async fn health(&self, service: &str) -> Result<Health, Problem> {
         let answer = self.send(self.http.get(self.at(&format!("/v1/health/{service}")))).await?;
+        serde_json::from_value(answer).map_err(|e| unreachable_world(&e.to_string()))
+    }
+
+    /// What the customers asked for and got.
+    pub(crate) async fn traffic(&self) -> Result<Traffic, Problem> {
+        let answer = self.send(self.http.get(self.at("/v1/traffic"))).await?;
         serde_json::from_value(answer).map_err(|e| unreachable_world(&e.to_string()))
     }
 

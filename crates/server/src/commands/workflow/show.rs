@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::refused;
 use crate::cli::Output;
 use crate::client::{Client, ClientError};
 use crate::output::{self, line, table, text};
@@ -28,7 +27,8 @@ pub(super) async fn run(
 ) -> Result<(), ClientError> {
     let at = at.map(|at| at.to_string());
     let query: Vec<(&str, &str)> = at.iter().map(|at| ("at", at.as_str())).collect();
-    print(&client.get(&format!("/runs/{id}"), &query).await?, output);
+    let detail = client.get(&format!("/runs/{id}"), &query).await?;
+    print(client, &detail, output).await;
     Ok(())
 }
 
@@ -40,11 +40,11 @@ pub(super) async fn follow(client: &Client, id: &str, output: &Output) -> Result
     loop {
         let detail = client.get(&format!("/runs/{id}"), &[]).await?;
         if is_over(&detail) {
-            print(&detail, output);
+            print(client, &detail, output).await;
             let status = text(&detail, "/status");
             return match status.as_str() {
                 "completed" => Ok(()),
-                _ => Err(refused(&format!("the run is {status}"), &text(&detail, "/error"))),
+                _ => Err(ClientError::NotCompleted { run: id.to_owned(), status }),
             };
         }
         tokio::time::sleep(EVERY).await;
@@ -81,7 +81,7 @@ pub(super) async fn logs(client: &Client, id: &str, follow: bool, output: &Outpu
     }
 }
 
-fn print(detail: &Value, output: &Output) {
+async fn print(client: &Client, detail: &Value, output: &Output) {
     if output.json {
         return output::json(detail);
     }
@@ -91,6 +91,12 @@ fn print(detail: &Value, output: &Output) {
         let said = text(detail, pointer);
         if !said.is_empty() {
             line(format!("{what}: {said}"));
+        }
+    }
+    if let Some(id) = detail["purpose"]["decision"].as_str() {
+        // What the run did is worth showing also when its decision cannot be had.
+        if let Ok(decision) = client.get(&format!("/decisions/{id}"), &[]).await {
+            line(why(&decision["decision"]));
         }
     }
     let steps = detail["steps"].as_array().into_iter().flatten().map(|s| {
@@ -122,5 +128,32 @@ pub(super) fn plan(plan: &Value, output: &Output) {
     let note = text(plan, "/note");
     if !note.is_empty() {
         line(note);
+    }
+}
+
+/// The decision that started a run, with both confidences by name: rules compare the calibrated one, what the
+/// run teaches is kept for the raw one.
+fn why(decision: &Value) -> String {
+    let number = |pointer: &str| decision.pointer(pointer).and_then(Value::as_f64).unwrap_or_default();
+    format!(
+        "decided with confidence {:.3} (raw {:.3}, before calibration); why: homeostat decision why {}",
+        number("/confidence/calibrated"),
+        number("/confidence/raw"),
+        text(decision, "/id"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_says_both_confidences_by_name() {
+        let decision = json!({"id": "dec_1", "confidence": {"raw": 0.812, "calibrated": 0.9}});
+        let said = why(&decision);
+        assert!(said.starts_with("decided with confidence 0.900 (raw 0.812, before calibration)"), "{said}");
+        assert!(said.ends_with("homeostat decision why dec_1"), "{said}");
     }
 }
