@@ -18,7 +18,6 @@ mod event;
 mod expression;
 mod filter;
 mod graph;
-mod shim;
 mod machine;
 mod plan;
 mod revise;
@@ -43,7 +42,6 @@ pub use machine::{MAX_CONSUMED, MAX_QUEUED, MAX_RUN_STEPS, apply, replay, start}
 pub use plan::{Otherwise, Plan, PlannedCall, PlannedUndo, plan};
 pub use revise::{Revised, Revision, retry_point, revise};
 pub use schema::Schema;
-pub use shim::{Concurrency, LimitBy, On, Schedule, document_schema};
 pub use snapshot::Snapshot;
 pub use state::{State, pending_effects};
 pub use trail::{History, JournalLine, StepView, Trail, View, journal_lines, trail};
