@@ -383,10 +383,10 @@ pub async fn plan(
     let mut calls = Vec::with_capacity(plan.calls.len());
     for call in plan.calls {
         let would = app.engine.would(&call.function, &call.parameters).await;
-        let workflow::PlannedCall { path, function, parameters, certain } = call;
+        let workflow::PlannedCall { path, function, parameters, certain, .. } = call;
         calls.push(PlannedCall { path, function, parameters, certain, would });
     }
-    let otherwise = plan.otherwise.into_iter().map(|(path, _)| path).collect();
+    let otherwise = plan.otherwise.into_iter().map(|other| other.path).collect();
     Ok(Json(RunPlan { calls, otherwise, note: plan.note }))
 }
 

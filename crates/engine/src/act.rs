@@ -10,7 +10,7 @@ use workflow::WorkflowError;
 use crate::command::{Asker, Refusal, Reply};
 use crate::learn::Lesson;
 use crate::records::name_of;
-use crate::runs::{Order, Told};
+use crate::runs::{Order, Told, touched};
 use crate::situation::{Acted, Effects, Situation};
 
 /// What came of a call.
@@ -206,8 +206,8 @@ impl Situation {
         let order = Order {
             id: id.clone(),
             workflow: workflow.to_owned(),
+            service: touched(&pinned, &input),
             pinned,
-            service: input["service"].as_str().map(ToOwned::to_owned),
             purpose: RunPurpose::Manual { actor: asker.name().to_owned() },
             input: self.with_defaults(input),
             correlation_id: CorrelationId::derive(self.now, &["manual", key]),

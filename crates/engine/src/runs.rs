@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use model::{
-    Act, ActionCall, ApprovalId, CorrelationId, Run, RunId, RunPurpose, RunStatus, Timestamp,
+    Act, ActionCall, ApprovalId, CorrelationId, Run, RunId, RunPurpose, RunStatus, ServiceGraph, Timestamp,
 };
 use ports::{Expected, Op};
 use serde_json::{Value, json};
@@ -138,6 +138,8 @@ pub(crate) struct Runs {
     deadlines: BTreeSet<(Timestamp, ApprovalId)>,
     listens: Listens,
     schedules: BTreeMap<String, Scheduled>,
+    /// Which service depends on which, for runs that are ordered by it.
+    pub(crate) graph: ServiceGraph,
     /// Definitions known to be in the store.
     stored: BTreeSet<String>,
     stale: BTreeSet<RunId>,
@@ -313,6 +315,7 @@ impl Runs {
         if let RunPurpose::Subflow { run: parent, key } = &run.purpose {
             self.inbox.push_back((parent.clone(), carry::subflow_answer(&run, key, self.now)));
         }
+        self.scheduled_run_ended(&run);
         told.ended.push(run);
         self.admit(told);
     }
@@ -502,6 +505,13 @@ impl Active {
         self.run.undone = self.state.has_undone();
         self.run.version.clone_from(&self.pinned.definition.document().version);
     }
+}
+
+/// The service a run with this input touches: what the document says, else `service` of the input.
+pub(crate) fn touched(pinned: &Pinned, input: &Value) -> Option<String> {
+    // An expression that fails names no service; the run itself will say what is wrong with its input.
+    let said = pinned.definition.operations().service(input).unwrap_or_default();
+    said.or_else(|| input["service"].as_str().map(str::to_owned))
 }
 
 /// A call that the outside is to carry out.

@@ -322,6 +322,7 @@ impl Situation {
         if let Some(graph) = seen.graph {
             self.observed = graph;
             self.outlook += 1;
+            self.runs.graph = self.graph();
         }
         self.take_findings(seen.findings, &mut effects);
         self.take_events(seen.offset, &seen.events, &mut effects);
@@ -374,6 +375,7 @@ impl Situation {
             Command::Services(source, services) => self.set_services(&source, services, &mut effects),
         };
         self.outlook += 1;
+        self.runs.graph = self.graph();
         self.advance(&mut effects);
         self.finish(&mut effects);
         Ok((reply, effects))

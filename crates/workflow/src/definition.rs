@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use crate::duration::DurationSpec;
 use crate::expression::{Expression, Template};
-use crate::filter::Read;
+use crate::filter::{FilterSpec, Read};
+use crate::operations::Operations;
+use crate::schedule::Schedule;
 use crate::schema::Schema;
 
 /// A workflow, ready to run.
@@ -18,11 +20,16 @@ use crate::schema::Schema;
 pub struct Definition {
     pub(crate) document: Document,
     pub(crate) source: Value,
+    /// Documents of functions from elsewhere, each with the pointer its tasks begin with.
+    pub(crate) parts: Vec<(String, Value)>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) root: Vec<TaskIndex>,
+    pub(crate) extensions: Vec<Extension>,
     pub(crate) input: Transform,
     pub(crate) output: Transform,
     pub(crate) timeout: Option<DurationSpec>,
+    pub(crate) schedule: Option<Schedule>,
+    pub(crate) operations: Operations,
     /// Whether a failed run leaves what it did (document metadata `compensate: false`).
     pub(crate) compensates: bool,
 }
@@ -55,9 +62,11 @@ pub(crate) type TaskIndex = u32;
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
     pub(crate) name: String,
-    /// JSON pointer in the document; the specification's task reference.
+    /// JSON pointer in the document. In a run, tasks of functions and extensions have that of the task they are
+    /// used by before it; together that is the specification's task reference.
     pub(crate) path: String,
-    /// JSON pointer of its definition, the name unescaped for look-up.
+    /// The document it stands in: 0 is the workflow's, others are in `parts`.
+    pub(crate) part: usize,
     pub(crate) condition: Option<Expression>,
     pub(crate) input: Transform,
     pub(crate) output: Transform,
@@ -66,6 +75,8 @@ pub(crate) struct Task {
     pub(crate) then: Flow,
     /// Whether inverses recorded inside run before an error of it goes on (task metadata `compensate: true`).
     pub(crate) compensates: bool,
+    /// What undoes it (task metadata `homeostat.undo`).
+    pub(crate) undo: Option<Undo>,
     pub(crate) kind: Kind,
 }
 
@@ -98,18 +109,76 @@ pub(crate) enum Flow {
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     Call(Box<Call>),
-    Do { tasks: Vec<TaskIndex> },
-    Set { value: Template },
-    Switch { cases: Vec<Case> },
-    Try { body: Vec<TaskIndex>, catch: Box<Catch> },
-    Fork { branches: Vec<TaskIndex>, compete: bool },
-    For { each: String, at: String, items: Expression, condition: Option<Expression>, body: Vec<TaskIndex> },
-    Wait { duration: DurationSpec },
+    /// A function that is itself a task.
+    Function {
+        name: String,
+        with: Template,
+        body: TaskIndex,
+    },
+    Do {
+        tasks: Vec<TaskIndex>,
+    },
+    Set {
+        value: Template,
+    },
+    Switch {
+        cases: Vec<Case>,
+    },
+    Try {
+        body: Vec<TaskIndex>,
+        catch: Box<Catch>,
+    },
+    Fork {
+        branches: Vec<TaskIndex>,
+        compete: bool,
+    },
+    For {
+        each: String,
+        at: String,
+        items: Expression,
+        condition: Option<Expression>,
+        body: Vec<TaskIndex>,
+    },
+    Wait {
+        duration: DurationSpec,
+    },
     Listen(Box<Listen>),
-    Raise { error: Template },
+    Raise {
+        error: Template,
+    },
+}
+
+impl Extension {
+    /// Whether tasks of this kind are extended.
+    pub(crate) fn applies_to(&self, kind: &Kind) -> bool {
+        let composite = matches!(kind, Kind::Do { .. } | Kind::Fork { .. });
+        match self.extend.as_str() {
+            "all" => true,
+            "composite" => composite,
+            name => name == kind.name(),
+        }
+    }
+
+    /// An extension of tasks of this type.
+    pub(crate) fn new(
+        extend: String,
+        when: Option<Expression>,
+        before: Vec<TaskIndex>,
+        after: Vec<TaskIndex>,
+    ) -> Self {
+        Self { extend, when, before, after }
+    }
 }
 
 impl Kind {
+    /// What it calls, for people.
+    pub(crate) fn called(&self) -> Option<&str> {
+        match self {
+            Self::Function { name, .. } => Some(name),
+            other => other.function(),
+        }
+    }
+
     /// The function it calls or subscribes to.
     pub(crate) fn function(&self) -> Option<&str> {
         match self {
@@ -123,6 +192,7 @@ impl Kind {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Call(call) => call.task,
+            Self::Function { .. } => "call",
             Self::Do { .. } => "do",
             Self::Set { .. } => "set",
             Self::Switch { .. } => "switch",
@@ -145,6 +215,22 @@ pub(crate) struct Call {
     pub(crate) function: String,
     pub(crate) with: Template,
     pub(crate) answer: Answer,
+}
+
+/// The inverse of a call: a call of this function, its parameters evaluated when the call has succeeded.
+#[derive(Clone, Debug)]
+pub(crate) struct Undo {
+    pub(crate) function: String,
+    pub(crate) with: Template,
+}
+
+/// Tasks that run before and after others.
+#[derive(Clone, Debug)]
+pub(crate) struct Extension {
+    extend: String,
+    pub(crate) when: Option<Expression>,
+    pub(crate) before: Vec<TaskIndex>,
+    pub(crate) after: Vec<TaskIndex>,
 }
 
 /// What a call gives as its output.
@@ -218,33 +304,6 @@ pub(crate) struct Each {
     pub(crate) body: Vec<TaskIndex>,
     pub(crate) output: Transform,
     pub(crate) export: Transform,
-}
-
-/// A filter as it is written.
-#[derive(Clone, Debug)]
-pub(crate) struct FilterSpec {
-    pub(crate) rules: Vec<(Option<String>, MatcherSpec)>,
-    pub(crate) correlate: Vec<CorrelationSpec>,
-}
-
-/// What a value must be like, as it is written.
-#[derive(Clone, Debug)]
-pub(crate) enum MatcherSpec {
-    Holds(Expression),
-    Text(String),
-    /// Text that depends on the task: a URI template.
-    Uri(Template),
-    Equals(Value),
-    Mapping(Vec<(String, MatcherSpec)>),
-    List(Vec<MatcherSpec>),
-}
-
-/// A correlation as it is written.
-#[derive(Clone, Debug)]
-pub(crate) struct CorrelationSpec {
-    pub(crate) name: String,
-    pub(crate) from: Expression,
-    pub(crate) expect: Option<Template>,
 }
 
 /// One case of a switch.
@@ -326,6 +385,22 @@ impl Definition {
 
     /// The JSON of a task's definition.
     pub(crate) fn task_json(&self, task: &Task) -> Value {
-        self.source.pointer(&task.path).cloned().unwrap_or(Value::Null)
+        let found = match task.part.checked_sub(1).map(|part| &self.parts[part]) {
+            Some((root, source)) => task.path.strip_prefix(root.as_str()).and_then(|p| source.pointer(p)),
+            None => self.source.pointer(&task.path),
+        };
+        found.cloned().unwrap_or(Value::Null)
+    }
+
+    /// When it runs by itself, if it does.
+    #[must_use]
+    pub fn schedule(&self) -> Option<&Schedule> {
+        self.schedule.as_ref()
+    }
+
+    /// How its runs are operated.
+    #[must_use]
+    pub fn operations(&self) -> &Operations {
+        &self.operations
     }
 }

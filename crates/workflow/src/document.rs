@@ -1,12 +1,14 @@
 //! Reads a Serverless Workflow document (DSL 1.0.x) strictly into a [`Definition`].
 //!
-//! A field the standard does not know is refused with a suggestion. A part of the standard that this version
-//! does not run yet is refused by name, so that no document silently does less than it says.
+//! A field the standard does not know is refused with a suggestion, so that no document silently does less than
+//! it says. What a document takes from elsewhere is named, not fetched.
 
 mod auth;
 mod calls;
 mod data;
 mod events;
+mod reuse;
+mod settings;
 mod shape;
 mod tasks;
 
@@ -14,10 +16,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::definition::{Definition, Document, Task, TaskIndex, Transform};
+use crate::definition::{Definition, Task, TaskIndex, Transform};
 use crate::duration::DurationSpec;
 use crate::expression::{Expression, Template};
 use crate::yaml::{self, Fields, Located, Node, ParseError, at};
+
+use reuse::Reusable;
+pub use reuse::{Resource, ResourceKind, Resources};
 
 /// Most expressions one document may hold.
 const MAX_EXPRESSIONS: usize = 2_000;
@@ -36,10 +41,10 @@ const ARGUMENTS: [&str; 9] = [
 ];
 
 impl Definition {
-    /// Reads a document. `file` names it in errors.
+    /// Reads a document that takes nothing from elsewhere. `file` names it in errors.
     ///
     /// # Errors
-    /// It is not a valid document, or uses what this version does not run; file, line and column say where.
+    /// It is not a valid document, or takes something from elsewhere; file, line and column say where.
     pub fn parse(file: &str, yaml: &str) -> Result<Self, ParseError> {
         Self::parse_at(file, yaml, 1)
     }
@@ -49,156 +54,90 @@ impl Definition {
     /// # Errors
     /// As [`Definition::parse`].
     pub fn parse_at(file: &str, yaml: &str, first_line: u32) -> Result<Self, ParseError> {
-        let root = yaml::read(file, yaml, first_line)?;
-        let mut fields = Fields::open(file, "a workflow document", &root)?;
-        let document = document(file, fields.require("document")?)?;
-        let reusable = match fields.get("use") {
-            Some(place) => Reusable::read(file, place)?,
-            None => Reusable::default(),
-        };
-        let loose = fields.get("evaluate").map(|p| evaluate(file, p)).transpose()?.unwrap_or(false);
-        let mut reader =
-            Reader { file, reusable, tasks: Vec::new(), expressions: 0, scope: Vec::new(), loose };
-        let input = fields.get("input").map(|p| reader.transform(p, "from")).transpose()?.unwrap_or_default();
-        let output = fields.get("output").map(|p| reader.transform(p, "as")).transpose()?.unwrap_or_default();
-        let timeout = fields.get("timeout").map(|p| reader.timeout(p)).transpose()?;
-        let body = fields.require("do")?;
-        if fields.has("schedule") {
-            return Err(fields.error("schedule", unsupported("schedule")));
+        Self::parse_with(file, yaml, first_line, &Resources::new())
+    }
+
+    /// Reads a document together with what it takes from elsewhere.
+    ///
+    /// # Errors
+    /// It is not a valid document, or one of its resources is wrong or was not given; file (or URI), line and
+    /// column say where.
+    pub fn parse_with(
+        file: &str,
+        yaml: &str,
+        first_line: u32,
+        resources: &Resources,
+    ) -> Result<Self, ParseError> {
+        match read(file, yaml, first_line, resources)? {
+            Read::Whole(definition) => Ok(*definition),
+            Read::Missing(_, error) => Err(error),
         }
-        fields.finish()?;
-        let root_list = reader.list("the workflow", body, "/do")?;
-        let tasks = reader.tasks.into_iter().map(|t| t.expect("every reserved task was read")).collect();
-        let compensates = document.metadata.get("compensate") != Some(&Value::Bool(false));
-        Ok(Self {
-            document,
-            source: root.to_json(),
-            tasks,
-            root: root_list,
-            input,
-            output,
-            timeout,
-            compensates,
-        })
+    }
+
+    /// What a document takes from elsewhere and was not given: functions of catalogs and schemas. Functions may
+    /// take more from elsewhere in turn, so ask again with what was found, until nothing is missing.
+    ///
+    /// # Errors
+    /// The document is not valid as far as it is known.
+    pub fn missing(
+        file: &str,
+        yaml: &str,
+        first_line: u32,
+        resources: &Resources,
+    ) -> Result<Vec<Resource>, ParseError> {
+        match read(file, yaml, first_line, resources)? {
+            Read::Whole(_) => Ok(Vec::new()),
+            Read::Missing(missing, _) => Ok(missing),
+        }
     }
 }
 
-/// What a part of the standard that is not run yet is answered with.
-fn unsupported(what: &str) -> String {
-    format!("`{what}` is part of the standard, but this version does not run it; remove it")
+enum Read {
+    Whole(Box<Definition>),
+    Missing(Vec<Resource>, ParseError),
 }
 
-fn document(file: &str, place: &Located) -> Result<Document, ParseError> {
-    let mut fields = Fields::open(file, "`document`", place)?;
-    let dsl = fields.require_text("dsl")?.to_owned();
-    if !dsl.starts_with("1.0.") {
-        return Err(fields
-            .error("dsl", format!("`dsl` is {:?}; documents of version 1.0.x are run", yaml::clip(&dsl))));
+fn read(file: &str, yaml: &str, first_line: u32, resources: &Resources) -> Result<Read, ParseError> {
+    let root = yaml::read(file, yaml, first_line)?;
+    let mut given = BTreeMap::new();
+    for (uri, text) in resources {
+        given.insert(uri.as_str(), yaml::read(uri, text, 1)?);
     }
-    let mut label = |key: &'static str| -> Result<String, ParseError> {
-        let text = fields.require_text(key)?;
-        let fine = (1..=63).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !text.starts_with('-')
-            && !text.ends_with('-');
-        if fine {
-            return Ok(text.to_owned());
-        }
-        Err(fields.error(
-            key,
-            format!("`{key}` must be 1 to 63 letters, digits and inner dashes, such as restart-service"),
-        ))
-    };
-    let (namespace, name) = (label("namespace")?, label("name")?);
-    let version = fields.require_text("version")?.to_owned();
-    let core = version.split(['-', '+']).next().unwrap_or_default();
-    if core.split('.').count() != 3
-        || !core.split('.').all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-    {
-        return Err(fields.error("version", "`version` must be a semantic version such as '1.0.0'"));
-    }
-    let title = fields.text("title")?.map(str::to_owned);
-    let summary = fields.text("summary")?.map(str::to_owned);
-    let tags = match fields.get("tags").map(Located::to_json) {
-        Some(Value::Object(map)) => map.into_iter().collect::<BTreeMap<_, _>>(),
-        _ => BTreeMap::new(),
-    };
-    let metadata = fields.get("metadata").map_or(Value::Null, Located::to_json);
+    let mut fields = Fields::open(file, "a workflow document", &root)?;
+    let head = fields.require("document")?;
+    let document = settings::document(file, head)?;
+    let reusable = fields.get("use").map(|p| Reusable::read(file, p)).transpose()?.unwrap_or_default();
+    let loose = fields.get("evaluate").map(|p| settings::evaluate(file, p)).transpose()?.unwrap_or(false);
+    let mut reader = Reader::new(file, reusable, loose, &given);
+    let input = fields.get("input").map(|p| reader.transform(p, "from")).transpose()?.unwrap_or_default();
+    let output = fields.get("output").map(|p| reader.transform(p, "as")).transpose()?.unwrap_or_default();
+    let timeout = fields.get("timeout").map(|p| reader.timeout(p)).transpose()?;
+    let schedule = fields.get("schedule").map(|p| reader.schedule(p)).transpose()?;
+    let operations = reader.operations(head)?;
+    let body = fields.require("do")?;
     fields.finish()?;
-    Ok(Document { dsl, namespace, name, version, title, summary, tags, metadata })
-}
-
-/// Whether expressions are evaluated in mode `loose`.
-fn evaluate(file: &str, place: &Located) -> Result<bool, ParseError> {
-    let mut fields = Fields::open(file, "`evaluate`", place)?;
-    if fields.text("language")?.is_some_and(|given| given != "jq") {
-        return Err(fields.error("language", "expressions are written in `jq`; no other language is known"));
+    let root_list = reader.list("the workflow", body, "/do")?;
+    let extensions = reader.read_extensions()?;
+    reader.check_reusable()?;
+    if let Some(error) = reader.first_missing {
+        return Ok(Read::Missing(reader.missing, error));
     }
-    let loose = match fields.text("mode")? {
-        None | Some("strict") => false,
-        Some("loose") => true,
-        Some(_) => return Err(fields.error("mode", "`mode` must be `strict` or `loose`")),
-    };
-    fields.finish()?;
-    Ok(loose)
-}
-
-/// Parts of `use` that tasks refer to by name.
-#[derive(Default)]
-struct Reusable<'a> {
-    errors: Vec<(&'a str, &'a Located)>,
-    retries: Vec<(&'a str, &'a Located)>,
-    timeouts: Vec<(&'a str, &'a Located)>,
-    authentications: Vec<(&'a str, &'a Located)>,
-    /// Names of the secrets that may be used.
-    secrets: Vec<&'a str>,
-}
-
-fn secrets<'a>(file: &str, place: &'a Located) -> Result<Vec<&'a str>, ParseError> {
-    let mut names = Vec::new();
-    for item in yaml::list(file, "`secrets`", place)? {
-        let name = yaml::text(file, "the name of a secret", item)?;
-        let fine = (1..=128).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-        if !fine {
-            return Err(at(
-                file,
-                item,
-                "the name of a secret must have 1 to 128 letters, digits, `_`, `.` or `-`",
-            ));
-        }
-        names.push(name);
-    }
-    Ok(names)
-}
-
-impl<'a> Reusable<'a> {
-    fn read(file: &'a str, place: &'a Located) -> Result<Self, ParseError> {
-        let mut fields = Fields::open(file, "`use`", place)?;
-        for key in ["catalogs", "extensions", "functions"] {
-            if fields.has(key) {
-                return Err(fields.error(key, unsupported(key)));
-            }
-        }
-        let mut named = |key: &'static str| -> Result<Vec<(&'a str, &'a Located)>, ParseError> {
-            let Some(place) = fields.get(key) else { return Ok(Vec::new()) };
-            match &place.value {
-                Node::Mapping(entries) => Ok(entries.iter().map(|e| (e.key.as_str(), &e.value)).collect()),
-                other => {
-                    Err(at(file, place, format!("`{key}` must be a mapping of names, not {}", other.kind())))
-                }
-            }
-        };
-        let (errors, retries, timeouts) = (named("errors")?, named("retries")?, named("timeouts")?);
-        let authentications = named("authentications")?;
-        let secrets = match fields.get("secrets") {
-            Some(place) => secrets(file, place)?,
-            None => Vec::new(),
-        };
-        let reusable = Self { errors, retries, timeouts, authentications, secrets };
-        fields.finish()?;
-        Ok(reusable)
-    }
+    let tasks = reader.tasks.into_iter().map(|t| t.expect("every reserved task was read")).collect();
+    let compensates = document.metadata.get("compensate") != Some(&Value::Bool(false));
+    Ok(Read::Whole(Box::new(Definition {
+        document,
+        source: root.to_json(),
+        parts: reader.parts,
+        tasks,
+        root: root_list,
+        extensions,
+        input,
+        output,
+        timeout,
+        schedule,
+        operations,
+        compensates,
+    })))
 }
 
 /// Reads tasks, collecting them.
@@ -211,9 +150,41 @@ struct Reader<'a> {
     scope: Vec<String>,
     /// Whether text without `${ }` may be an expression.
     loose: bool,
+    /// What was given of the resources the document takes from elsewhere.
+    resources: &'a BTreeMap<&'a str, Located>,
+    missing: Vec<Resource>,
+    first_missing: Option<ParseError>,
+    /// Functions that were read, by name or URI.
+    functions: BTreeMap<String, TaskIndex>,
+    /// Documents of functions from elsewhere, each with the pointer its tasks begin with.
+    parts: Vec<(String, Value)>,
+    /// Which of them is read; 0 is the document itself.
+    part: usize,
 }
 
 impl<'a> Reader<'a> {
+    fn new(
+        file: &'a str,
+        reusable: Reusable<'a>,
+        loose: bool,
+        resources: &'a BTreeMap<&'a str, Located>,
+    ) -> Self {
+        Self {
+            file,
+            reusable,
+            tasks: Vec::new(),
+            expressions: 0,
+            scope: Vec::new(),
+            loose,
+            resources,
+            missing: Vec::new(),
+            first_missing: None,
+            functions: BTreeMap::new(),
+            parts: Vec::new(),
+            part: 0,
+        }
+    }
+
     fn reserve(&mut self) -> TaskIndex {
         self.tasks.push(None);
         TaskIndex::try_from(self.tasks.len() - 1).expect("the number of nodes of a document is bounded")

@@ -50,3 +50,20 @@ impl WorkflowError {
         }
     }
 }
+
+/// The JSON Schema of documents, for editors: the official one of the specification, with its descriptions.
+#[must_use]
+pub fn document_schema() -> Value {
+    let read = crate::yaml::read("workflow.yaml", include_str!("../schema/workflow.yaml"), 1);
+    read.expect("the schema that comes with the crate can be read").to_json()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_schema_names_every_kind_of_task() {
+        let schema = super::document_schema();
+        let tasks = schema["$defs"]["task"]["oneOf"].as_array().map_or(0, Vec::len);
+        assert!(tasks >= 12, "{tasks} kinds of task");
+    }
+}

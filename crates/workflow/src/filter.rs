@@ -3,11 +3,13 @@
 //! A filter is made when listening begins: what its expressions know of the run (`$context`, `$input`, …) is fixed
 //! at that moment. A hostile event can make a filter say no, never fail. No subscriptions here: the driver has them.
 
+use std::collections::BTreeMap;
+
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::expression::{Expression, truthy};
+use crate::expression::{Expression, Template, truthy};
 
 /// Most bytes of a compiled regular expression.
 const MAX_PATTERN_BYTES: usize = 1 << 18;
@@ -52,6 +54,68 @@ pub(crate) struct Correlation {
     /// What it must give; none when the first event decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expect: Option<Value>,
+}
+
+/// A filter as a document has it.
+#[derive(Clone, Debug)]
+pub(crate) struct FilterSpec {
+    pub(crate) rules: Vec<(Option<String>, MatcherSpec)>,
+    pub(crate) correlate: Vec<CorrelationSpec>,
+}
+
+/// What a value must be like, as a document has it.
+#[derive(Clone, Debug)]
+pub(crate) enum MatcherSpec {
+    Holds(Expression),
+    Text(String),
+    /// Text that depends on the task.
+    Computed(Template),
+    Equals(Value),
+    Mapping(Vec<(String, MatcherSpec)>),
+    List(Vec<MatcherSpec>),
+}
+
+/// A correlation as a document has it.
+#[derive(Clone, Debug)]
+pub(crate) struct CorrelationSpec {
+    pub(crate) name: String,
+    pub(crate) from: Expression,
+    pub(crate) expect: Option<Template>,
+}
+
+impl FilterSpec {
+    /// Fixes what the filter refers to: `input` is that of the task, `variable` gives the value of a name.
+    pub(crate) fn fix(&self, input: &Value, variable: &dyn Fn(&str) -> Value) -> Result<EventFilter, String> {
+        let rule = |(attribute, matcher): &(Option<String>, MatcherSpec)| {
+            Ok(Rule { attribute: attribute.clone(), matcher: matcher.fix(input, variable)? })
+        };
+        let correlation = |spec: &CorrelationSpec| {
+            let expect = spec.expect.as_ref().map(|t| t.evaluate(input, variable)).transpose()?;
+            Ok(Correlation { name: spec.name.clone(), from: Fixed::new(&spec.from, variable), expect })
+        };
+        Ok(EventFilter {
+            rules: self.rules.iter().map(rule).collect::<Result<_, String>>()?,
+            correlate: self.correlate.iter().map(correlation).collect::<Result<_, String>>()?,
+        })
+    }
+}
+
+impl MatcherSpec {
+    fn fix(&self, input: &Value, variable: &dyn Fn(&str) -> Value) -> Result<Matcher, String> {
+        Ok(match self {
+            Self::Holds(expression) => Matcher::Holds(Fixed::new(expression, variable)),
+            Self::Text(text) => Matcher::Text(Pattern::from(text.clone())),
+            Self::Computed(template) => Matcher::Equals(template.evaluate(input, variable)?),
+            Self::Equals(value) => Matcher::Equals(value.clone()),
+            Self::Mapping(pairs) => {
+                let pairs = pairs.iter().map(|(k, m)| Ok((k.clone(), m.fix(input, variable)?)));
+                Matcher::Mapping(pairs.collect::<Result<_, String>>()?)
+            }
+            Self::List(items) => {
+                Matcher::List(items.iter().map(|m| m.fix(input, variable)).collect::<Result<_, _>>()?)
+            }
+        })
+    }
 }
 
 /// An expression with the values of the variables it uses.
@@ -193,6 +257,48 @@ pub fn matches(filter: &EventFilter, event: &Value) -> bool {
         Some(name) => attribute(name).is_some_and(|value| rule.matcher.matches(value)),
         None => rule.matcher.matches(event),
     }) && filter.correlations(event).is_some()
+}
+
+/// Which of some filters have their event, and what correlations agreed on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Gathered {
+    taken: Vec<bool>,
+    /// What the first events said of correlations that expect nothing given.
+    agreed: BTreeMap<String, Value>,
+}
+
+impl Gathered {
+    pub(crate) fn new(filters: usize) -> Self {
+        Self { taken: vec![false; filters], agreed: BTreeMap::new() }
+    }
+
+    /// Lets the first of the filters that takes the event have it. The filters have the places from `first` on;
+    /// with `once` each takes one event only.
+    pub(crate) fn claim(&mut self, filters: &[EventFilter], first: usize, once: bool, event: &Value) -> bool {
+        for (filter, taken) in filters.iter().zip(&mut self.taken[first..]) {
+            if once && *taken || !matches(filter, event) {
+                continue;
+            }
+            let Some(found) = filter.correlations(event) else { continue };
+            if found.iter().any(|(name, value)| self.agreed.get(*name).is_some_and(|k| k != value)) {
+                continue;
+            }
+            self.agreed.extend(found.into_iter().map(|(n, v)| (n.to_owned(), v)));
+            *taken = true;
+            return true;
+        }
+        false
+    }
+
+    /// Whether every filter from this place on has an event.
+    pub(crate) fn full(&self, from: usize) -> bool {
+        self.taken[from..].iter().all(|t| *t)
+    }
+
+    /// Whether every filter between these places has an event.
+    pub(crate) fn full_to(&self, to: usize) -> bool {
+        self.taken[..to].iter().all(|t| *t)
+    }
 }
 
 /// What an event reads as.

@@ -9,6 +9,7 @@
 //! driver: journal(event) -> apply(definition, &mut state, &event) -> effects -> carried out -> event …
 //! ```
 
+mod cron;
 mod definition;
 mod document;
 mod driver;
@@ -19,8 +20,10 @@ mod expression;
 mod filter;
 mod graph;
 mod machine;
+mod operations;
 mod plan;
 mod revise;
+mod schedule;
 mod schema;
 mod snapshot;
 mod state;
@@ -28,7 +31,10 @@ mod trail;
 mod view;
 pub mod yaml;
 
+pub use cron::Cron;
 pub use definition::{Definition, Document};
+pub use document::{Resource, ResourceKind, Resources};
+pub use driver::document_schema;
 pub use duration::milliseconds as duration_ms;
 pub use error::WorkflowError;
 pub use event::{Change, Effect, Event, RevisionNote};
@@ -40,7 +46,9 @@ pub use filter::{EventFilter, cloud_event, matches};
 pub use graph::{END, Graph, GraphEdge, GraphNode, Part, START, Way};
 pub use machine::{MAX_CONSUMED, MAX_QUEUED, MAX_RUN_STEPS, apply, replay, start};
 pub use plan::{Otherwise, Plan, PlannedCall, PlannedUndo, plan};
+pub use operations::{Concurrency, ConcurrencyBy, Operations};
 pub use revise::{Revised, Revision, retry_point, revise};
+pub use schedule::{MAX_GATHERED, Schedule, Trigger, Waiting};
 pub use schema::Schema;
 pub use snapshot::Snapshot;
 pub use state::{State, pending_effects};

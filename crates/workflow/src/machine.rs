@@ -2,6 +2,7 @@
 //!
 //! Work is a queue of moves, so depth of nesting and length of a run never become depth of the stack.
 
+mod extend;
 mod faults;
 mod flow;
 mod held;
@@ -172,7 +173,7 @@ impl Machine<'_> {
 
     /// JSON pointer of the task a node stands for.
     fn path(&self, id: NodeId) -> String {
-        self.node(id).task.map_or_else(String::new, |t| self.definition.task(t).path.clone())
+        self.node(id).path(self.definition)
     }
 
     fn add_node(&mut self, node: Node) -> NodeId {
@@ -229,7 +230,7 @@ impl Machine<'_> {
                 && let Some(step) = node.step
                 && !matches!(node.activity, Activity::Undo { .. })
             {
-                let path = node.task.map_or_else(String::new, |t| self.definition.task(t).path.clone());
+                let path = node.path(self.definition);
                 self.end_step(step, StepStatus::Cancelled, None);
                 self.tell(Change::Cancelled, &path);
             }

@@ -319,9 +319,8 @@ fn keep_timers(state: &mut State, then: &State, definition: &Definition, at: Tim
         };
         let left = if timer.due { 0 } else { timer.at.plus_ms(stood).since_ms(then.now).max(0) };
         let moved = PendingTimer { at: at.plus_ms(left), due: false, ..timer.clone() };
-        let task = state.nodes.get(&timer.node).and_then(|n| n.task);
-        let path = task.map_or("", |t| definition.task(t).path.as_str());
+        let path = state.nodes.get(&timer.node).map_or_else(String::new, |n| n.path(definition));
         // The machine tells of it when the event is applied.
-        let _effect = state.add_timer(path, moved);
+        let _effect = state.add_timer(&path, moved);
     }
 }

@@ -6,10 +6,10 @@ use model::{Inverse, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::definition::{Flow, TaskIndex};
+use crate::definition::{Definition, Flow, TaskIndex};
 use crate::error::WorkflowError;
 use crate::event::Effect;
-use crate::filter::EventFilter;
+use crate::filter::{EventFilter, Gathered};
 
 /// Number of an active task or scope; never used twice in one run.
 pub(crate) type NodeId = u32;
@@ -123,6 +123,12 @@ pub(crate) struct Node {
     pub(crate) variables: Vec<(String, Value)>,
     pub(crate) attempt: u32,
     pub(crate) started_at: Timestamp,
+    /// For what stands in a function or an extension: the path of the task that uses it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) base: String,
+    /// The task that it extends, for what stands in an extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) extends: Option<NodeId>,
     pub(crate) activity: Activity,
 }
 
@@ -142,6 +148,10 @@ pub(crate) enum Activity {
     },
     Wait,
     Listen(Box<Listening>),
+    /// Running the task that a function is.
+    Function,
+    /// Running tasks of an extension before or after its own.
+    Extended(Box<Extending>),
     Fork {
         children: Vec<NodeId>,
         outputs: Vec<Option<Value>>,
@@ -176,6 +186,20 @@ pub(crate) enum List {
     Catch,
     For,
     Each,
+    /// `before` of the extension at this place.
+    Before(usize),
+    /// `after` of the extension at this place.
+    After(usize),
+}
+
+/// What a task that is extended comes back to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "extending", rename_all = "snake_case")]
+pub(crate) enum Extending {
+    /// What it does. A person may have given its parameters.
+    Before { parameters: Option<Value> },
+    /// Its end.
+    After { output: Value, then: Option<Flow> },
 }
 
 /// How far a listening task has come.
@@ -186,9 +210,7 @@ pub(crate) struct Listening {
     /// The task's own filters, then those of `until`.
     pub(crate) filters: Vec<EventFilter>,
     /// Which of them have an event.
-    pub(crate) taken: Vec<bool>,
-    /// What the first events said of correlations that expect nothing given.
-    pub(crate) correlated: BTreeMap<String, Value>,
+    pub(crate) gathered: Gathered,
     /// Identities of the newest events, so that one that comes twice counts once.
     pub(crate) seen: VecDeque<String>,
     /// Events that wait for their turn in `foreach`.
@@ -218,6 +240,16 @@ pub(crate) struct PendingCall {
     pub(crate) step: usize,
     /// Key of the call that it undoes.
     pub(crate) undoes: Option<String>,
+    /// What its task needs to tell how to undo it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) undo: Option<UndoContext>,
+}
+
+/// What the inverse of a call is evaluated with, as it was when the call was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct UndoContext {
+    pub(crate) task: TaskIndex,
+    pub(crate) variables: Vec<(String, Value)>,
 }
 
 /// A call that failed without anybody knowing whether it was done.
@@ -284,6 +316,13 @@ pub(crate) struct RecordedInverse {
     /// Whether it was carried out.
     #[serde(default)]
     pub(crate) undone: bool,
+}
+
+impl Node {
+    /// JSON pointer of the task it stands for; empty for the run.
+    pub(crate) fn path(&self, definition: &Definition) -> String {
+        self.task.map_or_else(String::new, |t| format!("{}{}", self.base, definition.task(t).path))
+    }
 }
 
 impl State {

@@ -64,7 +64,7 @@ pub fn summary(definition: &Definition, state: &State) -> Summary {
     let innermost = state.nodes.iter().filter(|(id, node)| {
         node.step.is_some() && !state.nodes.range(*id + 1..).any(|(_, n)| n.parent == Some(**id))
     });
-    let current = innermost.filter_map(|(_, n)| Some(definition.task(n.task?).path.clone())).collect();
+    let current = innermost.map(|(_, n)| n.path(definition)).collect();
     let (steps_done, steps_failed) = (state.steps.done, state.steps.failed);
     Summary { status, waits_for, steps_done, steps_failed, current, output, error }
 }

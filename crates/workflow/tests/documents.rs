@@ -1,6 +1,7 @@
 //! Documents that are refused, and how; documents that are hostile, and do no harm.
 
-use workflow::Definition;
+use serde_json::json;
+use workflow::{Concurrency, ConcurrencyBy, Definition};
 
 const HEAD: &str = "document: {dsl: '1.0.3', namespace: test, name: test, version: '1.0.0'}\n";
 
@@ -16,6 +17,11 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("do: [{exit: {set: {x: 1}}}]", "2:7", "flow directive"),
     ("do: [{a: {wait: soon}}]", "2:17", "ISO 8601"),
     ("do: [{a: {wait: {second: 1}}}]", "2:17", "no `second`"),
+    ("do: [{a: {wait: {seconds: 0.5}}}]", "2:27", "whole number"),
+    ("do: [{a: {call: f, output: {as: 5}}}]", "2:33", "an expression or a mapping"),
+    ("do: [{a: {raise: {error: {type: bad, status: 500}}}}]", "2:33", "must be a URI"),
+    ("do: [{a: {try: [{b: {call: f}}], catch: {errors: {with: {}}}}}]", "2:57", "at least one field"),
+    ("do: [{a: {try: [{b: {call: f}}], catch: {errors: {with: {status: x}}}}}]", "2:66", "whole number"),
     ("do: [{a: {set: {x: '${ .y | nope }'}}}]", "2:20", "`nope/0`"),
     ("do: [{a: {set: {x: '${ $y }'}}}]", "2:20", "`$y`"),
     ("do: [{a: {set: {x: '${ .y'}}}]", "2:20", "not closed"),
@@ -117,8 +123,22 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("do: [{a: {fork: {branches: [{b: {set: {x: 1}, then: c}}, {c: {set: {x: 1}}}]}}}]", "2:53", "not there"),
     ("do: [{a: {call: f, output: {schema: {document: {typ: string}}}}}]", "2:48", "`typ`"),
     ("do: [{a: {call: f, metadata: {compensate: maybe}}}]", "2:43", "true or false"),
-    ("schedule: {cron: '* * * * *'}\ndo: []", "2:1", "part of the standard"),
-    ("use: {functions: {}}\ndo: []", "2:7", "part of the standard"),
+    ("schedule: {cron: '* * * *'}\ndo: []", "2:18", "five fields"),
+    ("schedule: {}\ndo: []", "2:11", "needs one of"),
+    ("schedule: {every: PT0.1S}\ndo: []", "2:19", "at least one second"),
+    ("schedule: {every: '${ .x }'}\ndo: []", "2:19", "must be fixed"),
+    ("schedule: {on: {one: {}}}\ndo: []", "2:22", "needs `with`"),
+    ("schedule: {crom: '* * * * *'}\ndo: []", "2:12", "did you mean `cron`"),
+    ("use: {extensions: [{a: {extend: cal}}]}\ndo: []", "2:33", "did you mean `call`"),
+    ("use: {extensions: [{a: {before: []}}]}\ndo: []", "2:24", "needs `extend`"),
+    ("use: {functions: {f: {cal: x}}}\ndo: []", "2:22", "did you mean `call`"),
+    ("use: {catalogs: {c: {endpoint: 5}}}\ndo: []", "2:32", "must be text"),
+    ("use: {authentications: {a: {basic: {username: u}}}}\ndo: []", "2:36", "needs `password`"),
+    ("do: [{a: {call: 'log:1.0.0@globl'}}]", "2:17", "use.catalogs"),
+    ("do: [{a: {call: 'log@default'}}]", "2:17", "name:version@catalog"),
+    ("do: [{a: {call: f, metadata: {homeostat: {undo: {with: {}}}}}}]", "2:49", "needs `call`"),
+    ("do: [{a: {call: f, metadata: {homeostat: {und: {call: g}}}}}]", "2:43", "did you mean `undo`"),
+    ("do: [{a: {set: {x: 1}, metadata: {homeostat: {undo: {call: g}}}}}]", "2:53", "only a task that calls"),
     ("doo: []", "1:1", "needs `do`"),
     ("do: {a: 1}", "2:5", "must be a list"),
     ("do: []\ndo: []", "3:1", "duplicate"),
@@ -139,6 +159,16 @@ fn wrong_documents_are_refused_with_place_and_advice() {
         ("{dsl: '2.0.0', namespace: t, name: t, version: '1.0.0'}", "1.0.x"),
         ("{dsl: '1.0.3', namespace: t, name: 'a b', version: '1.0.0'}", "letters, digits"),
         ("{dsl: '1.0.3', namespace: t, name: t, version: '1'}", "semantic version"),
+        ("{dsl: '1.0.3', namespace: t, name: t, version: '01.0.0'}", "semantic version"),
+        ("{dsl: '1.0.3', namespace: t, name: t, version: '1.0.0', metadata: [1]}", "must be a mapping"),
+        (
+            "{dsl: '1.0.3', namespace: t, name: t, version: '1.0.0', metadata: {homeostat: {limit: 1}}}",
+            "no field `limit`",
+        ),
+        (
+            "{dsl: '1.0.3', namespace: t, name: t, version: '1.0.0', metadata: {homeostat: {concurrency: {limit: 1, by: service}}}}",
+            "needs `service`",
+        ),
         ("{dsl: 1.0, namespace: t, name: t, version: '1.0.0'}", "quotes"),
         ("{dsl: '1.0.3', namespace: t, name: t, version: '1.0.0', titel: x}", "did you mean `title`"),
     ] {
@@ -195,4 +225,25 @@ proptest::proptest! {
         }
         let _ = Definition::parse("a", &document);
     }
+}
+
+#[test]
+fn operations_are_read_from_metadata() {
+    let read = |homeostat: &str| {
+        let head = format!(
+            "document: {{dsl: '1.0.3', namespace: t, name: t, version: '1.0.0', metadata: {{homeostat: {homeostat}}}}}"
+        );
+        Definition::parse("w.yaml", &format!("{head}\ndo: []\n")).expect(homeostat)
+    };
+    let definition =
+        read("{concurrency: {limit: 2, by: service}, service: '${ .service.name }', order: dependencies}");
+    let operations = definition.operations();
+    assert_eq!(operations.concurrency(), Some(Concurrency { limit: 2, by: ConcurrencyBy::Service }));
+    assert!(operations.by_dependencies());
+    assert_eq!(operations.service(&json!({"service": {"name": "shop"}})), Ok(Some("shop".to_owned())));
+    assert_eq!(operations.service(&json!({})), Ok(None));
+    assert!(operations.service(&json!({"service": {"name": 5}})).unwrap_err().contains("not 5"));
+    let definition = read("{service: shop}");
+    assert_eq!(definition.operations().service(&json!({})), Ok(Some("shop".to_owned())));
+    assert_eq!(definition.operations().concurrency(), None);
 }

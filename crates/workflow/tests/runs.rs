@@ -2,6 +2,8 @@
 
 #[path = "runs/events.rs"]
 mod events;
+#[path = "runs/reuse.rs"]
+mod reuse;
 
 use model::{Inverse, RunId, Timestamp};
 use serde_json::{Value, json};
@@ -51,7 +53,10 @@ struct World {
 
 impl World {
     fn new(body: &str, input: Value) -> Self {
-        let definition = parse(body);
+        Self::of(parse(body), input)
+    }
+
+    fn of(definition: Definition, input: Value) -> Self {
         let run = RunId::derive(Timestamp::from_unix_ms(T0), &["test"]);
         let (state, event, effects) = start(&definition, &run, input, Timestamp::from_unix_ms(T0), 42);
         let mut world = Self {

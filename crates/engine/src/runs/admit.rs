@@ -6,7 +6,7 @@ use model::{Run, RunId, Timestamp};
 use ports::Index;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use workflow::{Event, LimitBy};
+use workflow::{ConcurrencyBy, Event};
 
 use super::{Runs, Shown, Told};
 use crate::records::{Record, put};
@@ -208,12 +208,12 @@ impl Runs {
         };
         let same_service = |r: &Run| r.service.is_some() && r.service == run.service;
         let pinned = &self.active.get(&run.id)?.pinned;
-        if let Some(concurrency) = pinned.definition.concurrency() {
+        if let Some(concurrency) = pinned.definition.operations().concurrency() {
             let found = match concurrency.by {
-                LimitBy::Workflow => {
+                ConcurrencyBy::Workflow => {
                     full(concurrency.limit, &|r| r.workflow == run.workflow, format!("of {}", run.workflow))
                 }
-                LimitBy::Service => full(
+                ConcurrencyBy::Service => full(
                     concurrency.limit,
                     &|r| r.workflow == run.workflow && same_service(r),
                     format!("of {} for one service", run.workflow),
@@ -223,7 +223,29 @@ impl Runs {
                 return found;
             }
         }
+        if pinned.definition.operations().by_dependencies()
+            && let Some(waits) = self.waits_for_dependency(run)
+        {
+            return Some(waits);
+        }
         let limit = self.limits.runs_per_service?;
         full(limit, &same_service, "for one service".to_owned())
+    }
+
+    /// A run of the same workflow works, or is to work first, on a service that this one's service depends on.
+    fn waits_for_dependency(&self, run: &Run) -> Option<String> {
+        let service = run.service.as_deref()?;
+        let topology = diagnose::Topology::new(&self.graph, &std::collections::BTreeMap::new());
+        let other = self.active.values().map(|a| &a.run).find(|r| {
+            let theirs = r.service.as_deref().unwrap_or_default();
+            r.id != run.id
+                && r.workflow == run.workflow
+                && theirs != service
+                && topology.reaches(service, theirs)
+                // Services that depend on each other would wait for ever.
+                && !topology.reaches(theirs, service)
+        })?;
+        let theirs = other.service.as_deref().unwrap_or_default();
+        Some(format!("waits for {}: {service} depends on {theirs}, which comes first", other.id))
     }
 }

@@ -4,7 +4,7 @@ use model::{CorrelationId, Run, RunId, RunPurpose, RunStatus, Timestamp};
 use serde_json::{Value, json};
 use workflow::{Effect, Event, WaitsFor, WorkflowError};
 
-use super::{MAX_DEPTH, Order, Runs, Told, dispatch, refused};
+use super::{MAX_DEPTH, Order, Runs, Told, dispatch, refused, touched};
 
 /// Functions that the loop answers itself.
 pub const APPROVE: &str = "approve";
@@ -132,7 +132,7 @@ impl Runs {
             Value::Null => json!({}),
             input => input.clone(),
         };
-        let service = input["service"].as_str().map(str::to_owned).or(service);
+        let service = touched(&pinned, &input).or(service);
         let waits = parameters["await"] != Value::Bool(false);
         let purpose = RunPurpose::Subflow { run: id.clone(), key: if waits { key.clone() } else { String::new() } };
         let order = Order { id: child, workflow, pinned, service, purpose, input: input.clone(), correlation_id, depth };

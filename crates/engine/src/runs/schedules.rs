@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{RunId, RunPurpose, Timestamp};
+use model::{Run, RunId, RunPurpose, Timestamp};
 use ports::Index;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use workflow::Waiting;
 
 use super::carry::own_correlation;
-use super::{Order, Pinned, Runs, Told};
+use super::{Order, Pinned, Runs, Told, touched};
 use crate::command::Refusal;
 use crate::records::{Record, put};
 
@@ -27,10 +28,10 @@ pub struct ScheduleState {
     pub last_due_at: Option<Timestamp>,
     /// The newest run it started.
     pub last_run: Option<RunId>,
-    /// Events that wait for others, by the place of their filter.
+    /// Events that came and are not enough yet.
     #[schema(value_type = Object)]
     #[serde(default)]
-    pub collected: BTreeMap<usize, Value>,
+    pub waiting: Waiting,
 }
 
 impl Record for ScheduleState {
@@ -89,7 +90,9 @@ impl Runs {
         };
         let enabled = state.enabled.unwrap_or(by_default);
         let since = state.last_due_at.unwrap_or(self.now);
-        let next = if enabled { schedule.next_after(since) } else { None };
+        // `after` begins with a run at once; its end says when the next one is due.
+        let first = schedule.after_ms.filter(|_| state.last_run.is_none()).map(|_| self.now);
+        let next = if enabled { schedule.next_after(since).into_iter().chain(first).min() } else { None };
         let state = ScheduleState { workflow: name.to_owned(), ..state };
         self.schedules.insert(name.to_owned(), Scheduled { state, next, enabled, pinned });
     }
@@ -155,34 +158,32 @@ impl Runs {
     pub(super) fn trigger_schedules(&mut self, event: &Value, told: &mut Told) {
         let mut ready = Vec::new();
         for (name, scheduled) in self.schedules.iter_mut().filter(|(_, s)| s.enabled) {
-            let Some(schedule) = scheduled.pinned.definition.schedule() else { continue };
-            let Some(on) = schedule.on() else { continue };
-            let taken: Vec<usize> = (0..on.filters.len())
-                .filter(|i| workflow::matches(&on.filters[*i], event))
-                .collect();
-            if taken.is_empty() && !on.filters.is_empty() {
-                continue;
-            }
-            let events = if on.all {
-                let open = taken.iter().find(|i| !scheduled.state.collected.contains_key(i));
-                let Some(place) = open else { continue };
-                scheduled.state.collected.insert(*place, event.clone());
-                let whole = scheduled.state.collected.len() == on.filters.len();
-                let events = whole.then(|| std::mem::take(&mut scheduled.state.collected).into_values().collect());
+            let Some(on) = scheduled.pinned.definition.schedule().and_then(|s| s.on.as_ref()) else { continue };
+            let before = scheduled.state.waiting.clone();
+            let input = on.take(&mut scheduled.state.waiting, event);
+            if scheduled.state.waiting != before {
                 told.ops.push(put(&scheduled.state));
-                let Some(events) = events else { continue };
-                events
-            } else {
-                vec![event.clone()]
-            };
-            ready.push((name.clone(), Arc::clone(&scheduled.pinned), events));
+            }
+            if let Some(input) = input {
+                ready.push((name.clone(), Arc::clone(&scheduled.pinned), input));
+            }
         }
-        for (name, pinned, events) in ready {
+        for (name, pinned, input) in ready {
             let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
             let id = RunId::derive(Timestamp::ZERO, &["event", &name, &text("source"), &text("id")]);
             let purpose = RunPurpose::Event { event: text("id") };
-            self.start_scheduled(id, &name, pinned, purpose, Value::Array(events), told);
+            self.start_scheduled(id, &name, pinned, purpose, input, told);
         }
+    }
+
+    /// A run that a schedule started ended: `after` counts from here.
+    pub(super) fn scheduled_run_ended(&mut self, run: &Run) {
+        let Some(scheduled) = self.schedules.get_mut(&run.workflow).filter(|s| s.enabled) else { return };
+        if scheduled.state.last_run.as_ref() != Some(&run.id) {
+            return;
+        }
+        let next = scheduled.pinned.definition.schedule().and_then(|s| s.after_end(self.now));
+        scheduled.next = scheduled.next.into_iter().chain(next).min();
     }
 
     fn start_scheduled(
@@ -196,7 +197,8 @@ impl Runs {
     ) {
         let correlation_id = own_correlation(self.now, &id);
         let workflow = name.to_owned();
-        let order = Order { id, workflow, pinned, service: None, purpose, input, correlation_id, depth: 0 };
+        let service = touched(&pinned, &input);
+        let order = Order { id, workflow, pinned, service, purpose, input, correlation_id, depth: 0 };
         self.start(order, told);
     }
 }

@@ -276,6 +276,9 @@ impl<'a> Reader<'a> {
             },
             None => Template::Constant(serde_json::json!({})),
         };
+        if let Some(body) = self.custom_function(body, function)? {
+            return Ok(Kind::Function { name: function.to_owned(), with, body });
+        }
         Ok(call("call", function, with, Answer::Output))
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Reader, unsupported};
+use super::Reader;
 use crate::definition::{Backoff, Retry, Transform};
 use crate::duration::{DurationSpec, milliseconds};
 use crate::expression::Template;
@@ -17,32 +17,46 @@ pub(super) fn transform<'a>(
 ) -> Result<Transform, ParseError> {
     let mut fields =
         Fields::open(reader.file, if key == "from" { "`input`" } else { "a data transformation" }, place)?;
-    let schema = fields.get("schema").map(|p| schema(reader.file, p)).transpose()?;
+    let schema = fields.get("schema").map(|p| schema(reader, p)).transpose()?;
     let template = match fields.get(key) {
         // Text is an expression here even without `${ }` (DSL reference, "Input").
         Some(place) if matches!(place.value, Node::Text(_)) => {
             Some(Template::Expression(reader.expression(place, &format!("`{key}`"))?))
         }
-        Some(place) => Some(reader.template(place, &format!("`{key}`"))?),
+        Some(place) if matches!(place.value, Node::Mapping(_)) => {
+            Some(reader.template(place, &format!("`{key}`"))?)
+        }
+        Some(place) => {
+            let found = place.value.kind();
+            return Err(at(
+                reader.file,
+                place,
+                format!("`{key}` must be an expression or a mapping, not {found}"),
+            ));
+        }
         None => None,
     };
     fields.finish()?;
     Ok(Transform { schema, template })
 }
 
-fn schema(file: &str, place: &Located) -> Result<Schema, ParseError> {
+fn schema<'a>(reader: &mut Reader<'a>, place: &'a Located) -> Result<Schema, ParseError> {
+    let file = reader.file;
     let mut fields = Fields::open(file, "a schema", place)?;
     if let Some(format) = fields.text("format")?
-        && !format.starts_with("json")
+        && format != "json"
+        && !format.starts_with("json:")
     {
-        return Err(fields.error("format", "this version checks schemas of format `json` only"));
+        return Err(fields.error("format", "the format of a schema must be `json`"));
     }
-    if fields.has("resource") {
-        return Err(fields.error("resource", unsupported("resource")));
-    }
-    let document = fields.require("document")?;
+    let (document, resource) = (fields.get("document"), fields.get("resource"));
     fields.finish()?;
-    Schema::new(document.to_json()).map_err(|message| at(file, document, message))
+    let (place, text) = match (document, resource) {
+        (Some(document), None) => (document, document.to_json()),
+        (None, Some(resource)) => (resource, reader.external_schema(resource)?),
+        _ => return Err(at(file, place, "a schema needs one of `document`, `resource`")),
+    };
+    Schema::new(text).map_err(|message| at(file, place, message))
 }
 
 pub(super) fn duration<'a>(
@@ -50,14 +64,35 @@ pub(super) fn duration<'a>(
     place: &'a Located,
     what: &str,
 ) -> Result<DurationSpec, ParseError> {
-    let template = reader.template(place, what)?;
-    match template {
-        Template::Constant(value) => {
-            let ms = milliseconds(&value).map_err(|e| at(reader.file, place, format!("{what}: {e}")))?;
-            Ok(DurationSpec::Fixed(ms))
-        }
-        computed => Ok(DurationSpec::Computed(computed)),
+    match duration_template(reader, place, what)? {
+        (_, Some(ms)) => Ok(DurationSpec::Fixed(ms)),
+        (computed, None) => Ok(DurationSpec::Computed(computed)),
     }
+}
+
+/// A duration as it is written, and its milliseconds when they are known.
+pub(super) fn duration_template<'a>(
+    reader: &mut Reader<'a>,
+    place: &'a Located,
+    what: &str,
+) -> Result<(Template, Option<i64>), ParseError> {
+    if let Node::Text(text) = &place.value
+        && super::shape::is_expression(text)
+    {
+        return Ok((reader.template(place, what)?, None));
+    }
+    if let Node::Mapping(entries) = &place.value {
+        for entry in entries {
+            if matches!(&entry.value.value, Node::Number(n) if n.as_f64().is_some_and(|f| f.fract() != 0.0)) {
+                let unit = yaml::clip(&entry.key);
+                let message = format!("{what}: `{unit}` must be a whole number; use a smaller unit");
+                return Err(at(reader.file, &entry.value, message));
+            }
+        }
+    }
+    let value = place.to_json();
+    let ms = milliseconds(&value).map_err(|e| at(reader.file, place, format!("{what}: {e}")))?;
+    Ok((Template::Constant(value), Some(ms)))
 }
 
 pub(super) fn retry<'a>(reader: &mut Reader<'a>, place: &'a Located) -> Result<Retry, ParseError> {
@@ -102,7 +137,8 @@ fn backoff(file: &str, place: &Located) -> Result<Backoff, ParseError> {
         [("constant", Backoff::Constant), ("linear", Backoff::Linear), ("exponential", Backoff::Exponential)];
     let mut chosen = Vec::new();
     for (name, kind) in kinds {
-        if fields.get(name).is_some() {
+        if let Some(place) = fields.get(name) {
+            Fields::open(file, format!("`{name}`"), place)?.finish()?;
             chosen.push(kind);
         }
     }
@@ -134,7 +170,8 @@ pub(super) fn whole(file: &str, place: &Located, what: &str) -> Result<u32, Pars
 pub(super) fn raised<'a>(reader: &mut Reader<'a>, place: &'a Located) -> Result<Template, ParseError> {
     let place = reader.resolve("errors", |r| &r.errors, place)?;
     let mut fields = Fields::open(reader.file, "an error", place)?;
-    fields.require_text("type")?;
+    let kind = fields.require("type")?;
+    reader.shaped(kind, super::shape::Shape::Uri, "`type` of an error")?;
     let status = fields.require("status")?;
     let status_fits = match &status.value {
         Node::Number(n) => n.as_u64().is_some_and(|n| n <= 999),
@@ -166,12 +203,20 @@ pub(super) fn filter<'a>(
     let mut filter = Vec::new();
     for key in ["type", "status", "instance", "title", "detail", "details"] {
         if let Some(place) = fields.get(key) {
+            if key == "status" {
+                whole(reader.file, place, "`status`")?;
+            } else {
+                yaml::text(reader.file, &format!("`{key}`"), place)?;
+            }
             // The schema says `details`, the error itself has `detail`.
             let name = if key == "details" { "detail" } else { key };
             filter.push((name.to_owned(), reader.template(place, &format!("`{key}`"))?));
         }
     }
     fields.finish()?;
+    if filter.is_empty() {
+        return Err(at(reader.file, with, "`with` of `errors` must name at least one field"));
+    }
     Ok(filter)
 }
 

@@ -5,12 +5,10 @@ use serde_json::Value;
 use super::calls::call;
 use super::shape::{Shape, has_scheme, is_expression};
 use super::{Reader, data};
-use crate::definition::{
-    Answer, CorrelationSpec, Each, FilterSpec, Kind, Listen, MatcherSpec, Stop, Subscription, Transform,
-};
+use crate::definition::{Answer, Each, Kind, Listen, Stop, Subscription, Transform};
 use crate::duration::DurationSpec;
 use crate::expression::Template;
-use crate::filter::Read;
+use crate::filter::{CorrelationSpec, FilterSpec, MatcherSpec, Read};
 use crate::yaml::{self, Fields, Located, Node, ParseError, at};
 
 /// Most filters of one task.
@@ -218,8 +216,12 @@ impl<'a> Reader<'a> {
                 (Node::Text(text), "source" | "dataschema") if has_scheme(text) && !text.contains("${") => {
                     match Template::uri(text, &[]).map_err(|e| at(self.file, &entry.value, e))? {
                         Template::Constant(_) => MatcherSpec::Text(text.clone()),
-                        template => MatcherSpec::Uri(template),
+                        template => MatcherSpec::Computed(template),
                     }
+                }
+                (_, "source" | "dataschema") => {
+                    self.shaped(&entry.value, Shape::Uri, &what)?;
+                    self.matcher(&entry.value, &what)?
                 }
                 (_, "time") => {
                     self.time(&entry.value, &what)?;
@@ -256,7 +258,7 @@ impl<'a> Reader<'a> {
                 Template::Constant(Value::String(text)) => MatcherSpec::Text(text),
                 Template::Constant(value) => MatcherSpec::Equals(value),
                 Template::Expression(expression) => MatcherSpec::Holds(expression),
-                template => MatcherSpec::Uri(template),
+                template => MatcherSpec::Computed(template),
             },
             Node::Mapping(entries) => MatcherSpec::Mapping(
                 entries.iter().map(|e| Ok((e.key.clone(), self.matcher(&e.value, what)?))).collect::<Result<

@@ -3,7 +3,6 @@
 //! A table says no more than the DSL reference and its schema; where they differ the schema counts.
 
 use super::Reader;
-use crate::duration::milliseconds;
 use crate::expression::Template;
 use crate::yaml::{self, Fields, Located, Node, ParseError, at};
 
@@ -70,6 +69,8 @@ pub(super) const fn must(name: &'static str, shape: Shape) -> Field {
     Field { name, shape, required: true }
 }
 
+/// A catalog of `use.catalogs`.
+pub(super) const CATALOG: Object = Object { fields: &[must("endpoint", Shape::Endpoint)], one_of: &[] };
 const RESOURCE: Object =
     Object { fields: &[must("endpoint", Shape::Endpoint), may("name", Shape::Text)], one_of: &[] };
 const ENDPOINT: Object =
@@ -157,13 +158,7 @@ impl<'a> Reader<'a> {
                 }
                 self.uri(place, text, what)
             }
-            Shape::Duration => {
-                let template = self.template(place, what)?;
-                if let Template::Constant(value) = &template {
-                    milliseconds(value).map_err(|e| at(file, place, format!("{what}: {e}")))?;
-                }
-                Ok(template)
-            }
+            Shape::Duration => Ok(super::data::duration_template(self, place, what)?.0),
             Shape::Endpoint => match &place.value {
                 Node::Mapping(_) => self.object(place, &ENDPOINT, what),
                 _ => self.shaped(place, Shape::Uri, what),

@@ -2,6 +2,7 @@
 
 use super::Reader;
 use super::data::{compensates, filter, flag, raised, retry};
+use super::reuse::yaml_pointer;
 use crate::definition::{Case, Catch, Flow, Kind, Task, TaskIndex, Transform};
 use crate::yaml::{self, Entry, Fields, Located, Node, ParseError, at};
 
@@ -37,9 +38,31 @@ impl<'a> Reader<'a> {
 
     fn task(&mut self, entry: &'a Entry, parent: &str, siblings: &[&str]) -> Result<TaskIndex, ParseError> {
         let index = self.reserve();
-        let path = format!("{parent}/{}", entry.key.replace('~', "~0").replace('/', "~1"));
-        let what = format!("task `{}`", yaml::clip(&entry.key));
-        let place = &entry.value;
+        self.task_at(index, entry, parent, siblings)?;
+        Ok(index)
+    }
+
+    /// Reads the task of an entry into its reserved place.
+    pub(super) fn task_at(
+        &mut self,
+        index: TaskIndex,
+        entry: &'a Entry,
+        parent: &str,
+        siblings: &[&str],
+    ) -> Result<(), ParseError> {
+        let path = format!("{parent}/{}", yaml_pointer(&entry.key));
+        self.task_of(index, &entry.key, &entry.value, path, siblings)
+    }
+
+    pub(super) fn task_of(
+        &mut self,
+        index: TaskIndex,
+        name: &str,
+        place: &'a Located,
+        path: String,
+        siblings: &[&str],
+    ) -> Result<(), ParseError> {
+        let what = format!("task `{}`", yaml::clip(name));
         let mut fields = Fields::open(self.file, what.clone(), place)?;
         let condition = fields.get("if").map(|p| self.expression(p, "`if`")).transpose()?;
         let input = fields.get("input").map(|p| self.transform(p, "from")).transpose()?.unwrap_or_default();
@@ -53,10 +76,24 @@ impl<'a> Reader<'a> {
         let compensates = compensates(self.file, fields.get("metadata"))?;
         let kind = self.kind(&what, place, &mut fields, &path, siblings)?;
         fields.finish()?;
-        let name = entry.key.clone();
-        let task = Task { name, path, condition, input, output, export, timeout, then, compensates, kind };
+        let undo = self.undo(&what, place, &kind)?;
+        let (name, part) = (name.to_owned(), self.part);
+        let task = Task {
+            name,
+            path,
+            part,
+            condition,
+            input,
+            output,
+            export,
+            timeout,
+            then,
+            compensates,
+            undo,
+            kind,
+        };
         self.tasks[index as usize] = Some(task);
-        Ok(index)
+        Ok(())
     }
 
     fn optional_transform(&mut self, place: Option<&'a Located>) -> Result<Transform, ParseError> {
@@ -229,7 +266,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A list of mappings with one key each, names unlike.
-fn named<'a>(file: &str, what: &str, place: &'a Located) -> Result<Vec<&'a Entry>, ParseError> {
+pub(super) fn named<'a>(file: &str, what: &str, place: &'a Located) -> Result<Vec<&'a Entry>, ParseError> {
     let mut entries: Vec<&Entry> = Vec::new();
     for item in yaml::list(file, what, place)? {
         let entry = match &item.value {

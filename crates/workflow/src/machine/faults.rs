@@ -250,6 +250,7 @@ impl Machine<'_> {
             scopes: self.scopes(node),
             step,
             undoes: Some(key.clone()),
+            undo: None,
         };
         self.ask(format!("{key}/undo"), call);
         true

@@ -18,6 +18,8 @@ fn tasks_of<'d>(definition: &'d Definition, node: &Node, list: List) -> &'d [Tas
         (List::Do, Some(Kind::Do { tasks })) => tasks,
         (List::Try, Some(Kind::Try { body, .. })) | (List::For, Some(Kind::For { body, .. })) => body,
         (List::Catch, Some(Kind::Try { catch, .. })) => catch.body.as_deref().unwrap_or_default(),
+        (List::Before(at), _) => &definition.extensions[at].before,
+        (List::After(at), _) => &definition.extensions[at].after,
         (List::Each, Some(Kind::Listen(listen))) => {
             listen.each.as_ref().map_or(&[], |each| each.body.as_slice())
         }
@@ -39,7 +41,7 @@ impl Machine<'_> {
     }
 
     fn sequence_done(&mut self, sequence: NodeId, output: Value) {
-        let Activity::Sequence { list, .. } = self.node(sequence).activity else { return };
+        let Activity::Sequence { list, at } = self.node(sequence).activity else { return };
         match list {
             List::Root => self.finish(output),
             List::Do => self.state.moves.push_back(Move::Done { node: sequence, output, then: None }),
@@ -61,6 +63,7 @@ impl Machine<'_> {
                 }
             }
             List::Each => self.turn_done(sequence, output),
+            List::Before(_) | List::After(_) => self.extension_done(sequence, list, output, at == usize::MAX),
         }
     }
 
@@ -78,20 +81,26 @@ impl Machine<'_> {
                 return;
             }
         };
+        self.extend_after(node, 0, output, then);
+    }
+
+    /// Ends a task well and goes on.
+    pub(super) fn complete(&mut self, node: NodeId, output: Value, then: Option<Flow>) {
+        let definition = self.definition;
+        let path = self.path(node);
         self.drop_below(node);
         self.release(node);
         let active = self.state.nodes.remove(&node).expect("it was there a moment ago");
+        let task = definition.task(active.task.expect("a task ends"));
         if let Some(step) = active.step {
             self.end_step(step, StepStatus::Completed, None);
             self.record(|recorder| recorder.output(step, &output));
         }
         // What was unknown inside was dealt with: coming here again is a new turn, not a retry.
-        self.state.unknown.retain(|path, _| {
-            !path
-                .strip_prefix(task.path.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.state.unknown.retain(|unknown, _| {
+            !unknown.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         });
-        self.tell(Change::Completed, &task.path);
+        self.tell(Change::Completed, &path);
         let parent = active.parent.expect("a task is inside of something");
         self.deliver(parent, node, output, then.unwrap_or_else(|| task.then.clone()));
     }
@@ -149,6 +158,10 @@ impl Machine<'_> {
                 }
                 self.state.moves.push_back(Move::Next { sequence: parent, input: output });
             }
+            Activity::Function => {
+                self.node_mut(parent).activity = Activity::Starting;
+                self.state.moves.push_back(Move::Done { node: parent, output, then: None });
+            }
             Activity::Fork { children, outputs, .. } => {
                 if compete {
                     // Branches that did not begin yet find the fork closed.
@@ -195,10 +208,20 @@ impl Machine<'_> {
             }
             return;
         }
+        let inverse = match self.written_inverse(&call, output) {
+            Ok(written) => written.or_else(|| inverse.cloned()),
+            Err(error) => {
+                // It was done; who wrote the document has to know that it cannot be undone.
+                if let Some(node) = call.node {
+                    self.state.moves.push_back(Move::Fail { node, error });
+                }
+                return;
+            }
+        };
         if let Some(inverse) = inverse {
             self.state.inverses.push(RecordedInverse {
                 key: key.to_owned(),
-                inverse: inverse.clone(),
+                inverse,
                 path: call.path.clone(),
                 scopes: call.scopes.clone(),
                 step: call.step,
@@ -210,6 +233,27 @@ impl Machine<'_> {
             let output = self.answer(node, output);
             self.state.moves.push_back(Move::Done { node, output, then: None });
         }
+    }
+
+    /// The inverse that the document gives for the task of a call.
+    fn written_inverse(
+        &self,
+        call: &crate::state::PendingCall,
+        output: &Value,
+    ) -> Result<Option<Inverse>, WorkflowError> {
+        let Some(context) = &call.undo else { return Ok(None) };
+        let Some(undo) = &self.definition.task(context.task).undo else { return Ok(None) };
+        let variable = |name: &str| match name {
+            "$output" => output.clone(),
+            name => {
+                let known = context.variables.iter().find(|(n, _)| n == name);
+                known.map_or(Value::Null, |(_, v)| v.clone())
+            }
+        };
+        let parameters = undo.with.evaluate(output, &variable).map_err(|e| {
+            WorkflowError::expression(format!("it was done, but how to undo it cannot be told: {e}"))
+        })?;
+        Ok(Some(Inverse { action: undo.function.clone(), parameters }))
     }
 
     /// What the task of a call gives, once the call was answered.

@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use super::Machine;
 use super::scope::Extra;
-use crate::definition::{CorrelationSpec, FilterSpec, Kind, Listen, MatcherSpec, Stop};
+use crate::definition::{Kind, Listen, Stop};
 use crate::error::WorkflowError;
 use crate::event::{Change, Effect};
 use crate::expression::truthy;
-use crate::filter::{Correlation, EventFilter, Fixed, Matcher, Pattern, Rule, matches, read};
+use crate::filter::{Gathered, read};
 use crate::plan::dry;
 use crate::state::{Activity, List, Listening, Move, NodeId, PendingListen, Purpose, listen_effect};
 
@@ -35,8 +35,9 @@ impl Machine<'_> {
             .filters
             .iter()
             .chain(&listen.until)
-            .map(|spec| self.filter(node, spec, input))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|spec| spec.fix(input, &|name| self.value(node, Extra::default(), name)))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(WorkflowError::expression)?;
         let mut window = None;
         let subscription = match &listen.subscription {
             Some(subscription) => {
@@ -47,14 +48,14 @@ impl Machine<'_> {
         };
         let path = self.path(node);
         let id = self.state.fresh_listen(&path);
-        let taken = vec![false; filters.len()];
+        let gathered = Gathered::new(filters.len());
         // Every event is wanted when the task asks for every event, whatever `until` asks for besides.
         let asked = if listen.filters.is_empty() { Vec::new() } else { filters.clone() };
         let pending = PendingListen { node, path: path.clone(), filters: asked, subscription };
         self.node_mut(node).activity = Activity::Listen(Box::new(Listening {
             id: Some(id.clone()),
             filters,
-            taken,
+            gathered,
             ..Listening::default()
         }));
         self.tell(Change::CorrelationStarted, &path);
@@ -64,48 +65,6 @@ impl Machine<'_> {
             self.set_timer(node, Purpose::Consume, ms);
         }
         Ok(())
-    }
-
-    /// A filter with what it refers to fixed.
-    fn filter(&self, node: NodeId, spec: &FilterSpec, input: &Value) -> Result<EventFilter, WorkflowError> {
-        let rules = spec
-            .rules
-            .iter()
-            .map(|(attribute, matcher)| {
-                Ok(Rule { attribute: attribute.clone(), matcher: self.matcher(node, matcher, input)? })
-            })
-            .collect::<Result<_, WorkflowError>>()?;
-        let correlation = |spec: &CorrelationSpec| {
-            let from = Fixed::new(&spec.from, &|name| self.value(node, Extra::default(), name));
-            let expect = spec.expect.as_ref();
-            let expect = expect.map(|t| self.evaluate(node, t, input, Extra::default())).transpose()?;
-            Ok(Correlation { name: spec.name.clone(), from, expect })
-        };
-        let correlate = spec.correlate.iter().map(correlation).collect::<Result<_, WorkflowError>>()?;
-        Ok(EventFilter { rules, correlate })
-    }
-
-    fn matcher(&self, node: NodeId, spec: &MatcherSpec, input: &Value) -> Result<Matcher, WorkflowError> {
-        Ok(match spec {
-            MatcherSpec::Holds(expression) => {
-                Matcher::Holds(Fixed::new(expression, &|name| self.value(node, Extra::default(), name)))
-            }
-            MatcherSpec::Text(text) => Matcher::Text(Pattern::from(text.clone())),
-            MatcherSpec::Uri(template) => {
-                Matcher::Equals(self.evaluate(node, template, input, Extra::default())?)
-            }
-            MatcherSpec::Equals(value) => Matcher::Equals(value.clone()),
-            MatcherSpec::Mapping(pairs) => Matcher::Mapping(
-                pairs.iter().map(|(k, m)| Ok((k.clone(), self.matcher(node, m, input)?))).collect::<Result<
-                    _,
-                    WorkflowError,
-                >>(
-                )?,
-            ),
-            MatcherSpec::List(items) => {
-                Matcher::List(items.iter().map(|m| self.matcher(node, m, input)).collect::<Result<_, _>>()?)
-            }
-        })
     }
 
     fn listening(&mut self, node: NodeId) -> &mut Listening {
@@ -149,21 +108,21 @@ impl Machine<'_> {
         }
         let own = listen.filters.len();
         if let Stop::Consumed { all } = listen.stop
-            && self.claim(node, own..own + listen.until.len(), true, event).is_some()
+            && self.claim_until(node, own, event)
         {
-            if !all || self.listening(node).taken[own..].iter().all(|t| *t) {
+            if !all || self.listening(node).gathered.full(own) {
                 self.close(node);
             }
             return Ok(());
         }
         let once = matches!(listen.stop, Stop::All);
-        if own > 0 && self.claim(node, 0..own, once, event).is_none() {
+        if own > 0 && !self.claim_own(node, own, once, event) {
             return Ok(());
         }
         let item = if listen.subscription.is_some() { event.clone() } else { read(event, listen.read) };
         let enough = match listen.stop {
             Stop::First => true,
-            Stop::All => self.listening(node).taken[..own].iter().all(|t| *t),
+            Stop::All => self.listening(node).gathered.full_to(own),
             _ => false,
         };
         if listen.each.is_some() {
@@ -202,30 +161,16 @@ impl Machine<'_> {
         }
     }
 
-    /// The first of these filters that takes the event. Its correlations are fixed by that.
-    fn claim(
-        &mut self,
-        node: NodeId,
-        range: std::ops::Range<usize>,
-        once: bool,
-        event: &Value,
-    ) -> Option<usize> {
-        let Activity::Listen(listening) = &mut self.state.nodes.get_mut(&node)?.activity else { return None };
-        for at in range {
-            if once && listening.taken[at] || !matches(&listening.filters[at], event) {
-                continue;
-            }
-            let Some(found) = listening.filters[at].correlations(event) else { continue };
-            let known = &listening.correlated;
-            if found.iter().any(|(name, value)| known.get(*name).is_some_and(|k| k != value)) {
-                continue;
-            }
-            let found: Vec<_> = found.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
-            listening.correlated.extend(found);
-            listening.taken[at] = true;
-            return Some(at);
-        }
-        None
+    /// Whether one of the filters of `until` takes the event.
+    fn claim_until(&mut self, node: NodeId, own: usize, event: &Value) -> bool {
+        let Listening { filters, gathered, .. } = self.listening(node);
+        gathered.claim(&filters[own..], own, true, event)
+    }
+
+    /// Whether one of the task's own filters takes the event.
+    fn claim_own(&mut self, node: NodeId, own: usize, once: bool, event: &Value) -> bool {
+        let Listening { filters, gathered, .. } = self.listening(node);
+        gathered.claim(&filters[..own], 0, once, event)
     }
 
     /// Puts an output to those of the task.

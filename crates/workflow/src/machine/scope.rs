@@ -9,7 +9,7 @@ use crate::duration::{DurationSpec, milliseconds};
 use crate::error::WorkflowError;
 use crate::expression::{Expression, Template};
 use crate::plan::dry;
-use crate::state::NodeId;
+use crate::state::{Activity, Extending, NodeId};
 
 /// Values beyond those the node itself has.
 #[derive(Clone, Copy, Default)]
@@ -18,6 +18,8 @@ pub(super) struct Extra<'a> {
     pub(super) raw_output: Option<&'a Value>,
     /// Output after it.
     pub(super) output: Option<&'a Value>,
+    /// Whether the node is looked at by an extension of it.
+    pub(super) extended: bool,
     /// One more variable: the error of a catch, the item of a loop.
     pub(super) variable: Option<(&'a str, &'a Value)>,
 }
@@ -40,20 +42,7 @@ impl Machine<'_> {
                 "input": state.input,
                 "startedAt": date_time(state.started_at),
             }),
-            "$task" => {
-                let Some((active, task)) = active.and_then(|n| n.task.map(|t| (n, self.definition.task(t))))
-                else {
-                    return Value::Null;
-                };
-                json!({
-                    "name": task.name,
-                    "reference": task.path,
-                    "definition": self.definition.task_json(task),
-                    "input": active.raw,
-                    "output": extra.raw_output,
-                    "startedAt": date_time(active.started_at),
-                })
-            }
+            "$task" => self.descriptor(node, extra),
             "$__now" => json!(state.now.as_unix_ms() as f64 / 1000.0),
             local => match extra.variable {
                 Some((name, value)) if name == local => value.clone(),
@@ -62,6 +51,40 @@ impl Machine<'_> {
                     .map_or(Value::Null, |(_, v)| v.clone()),
             },
         }
+    }
+
+    /// The specification's task descriptor. Extensions see the task they extend, what it says among the rest.
+    fn descriptor(&self, node: NodeId, extra: Extra<'_>) -> Value {
+        let nodes = &self.state.nodes;
+        let Some(seen) = nodes.get(&node) else { return Value::Null };
+        let (active, extended) = match seen.extends.and_then(|id| nodes.get(&id)) {
+            Some(outer) => (outer, true),
+            None => (seen, extra.extended),
+        };
+        let Some(task) = active.task.map(|t| self.definition.task(t)) else { return Value::Null };
+        let json = self.definition.task_json(task);
+        let output = match &active.activity {
+            Activity::Extended(extending) => match &**extending {
+                Extending::After { output, .. } => Some(output),
+                Extending::Before { .. } => None,
+            },
+            _ => extra.raw_output,
+        };
+        let mut descriptor = match &json {
+            Value::Object(says) if extended => says.clone(),
+            _ => serde_json::Map::new(),
+        };
+        for (name, value) in [
+            ("name", json!(task.name)),
+            ("reference", json!(active.path(self.definition))),
+            ("input", active.raw.clone()),
+            ("output", json!(output)),
+            ("startedAt", date_time(active.started_at)),
+            ("definition", json),
+        ] {
+            descriptor.insert(name.to_owned(), value);
+        }
+        Value::Object(descriptor)
     }
 
     /// The specification's authorization descriptor, as far as it is known before a call is made: tokens that are

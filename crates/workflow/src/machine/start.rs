@@ -9,7 +9,9 @@ use crate::definition::{Flow, Kind, TaskIndex};
 use crate::error::WorkflowError;
 use crate::event::Change;
 use crate::plan::dry;
-use crate::state::{Activity, Beginning, List, Move, Node, NodeId, PendingCall, Phase, Purpose, ROOT};
+use crate::state::{
+    Activity, Beginning, List, Move, Node, NodeId, PendingCall, Phase, Purpose, ROOT, UndoContext,
+};
 use crate::trail::Begun;
 
 impl Machine<'_> {
@@ -27,6 +29,8 @@ impl Machine<'_> {
             variables: Vec::new(),
             attempt: 1,
             started_at: at,
+            base: String::new(),
+            extends: None,
             activity: Activity::Sequence { list: List::Root, at: 0 },
         });
         debug_assert_eq!(root, ROOT, "the run is the first node");
@@ -53,14 +57,25 @@ impl Machine<'_> {
         raw: Value,
         how: Option<Beginning>,
     ) {
-        let open = |n: &Node| matches!(n.activity, Activity::Sequence { .. } | Activity::Fork { .. });
+        let open = |n: &Node| {
+            matches!(n.activity, Activity::Sequence { .. } | Activity::Fork { .. } | Activity::Function)
+        };
         if !self.state.nodes.get(&parent).is_some_and(open) {
             return;
         }
         let counted = self.state.steps;
         let full = counted.begun - counted.uncounted >= MAX_RUN_STEPS;
         let step = (!full).then_some(counted.begun);
-        let (variables, attempt) = (self.node(parent).variables.clone(), self.node(parent).attempt);
+        let within = self.node(parent);
+        let attempt = within.attempt;
+        let (base, extends, variables) = match &within.activity {
+            // A function sees its parameters and nothing of who calls it.
+            Activity::Function => (self.path(parent), within.extends, Vec::new()),
+            Activity::Sequence { list: List::Before(_) | List::After(_), .. } => {
+                (self.path(parent), within.parent, within.variables.clone())
+            }
+            _ => (within.base.clone(), within.extends, within.variables.clone()),
+        };
         let node = self.add_node(Node {
             parent: Some(parent),
             task: Some(index),
@@ -70,6 +85,8 @@ impl Machine<'_> {
             variables,
             attempt,
             started_at: self.state.now,
+            base,
+            extends,
             activity: Activity::Starting,
         });
         if let Activity::Fork { children, .. } = &mut self.node_mut(parent).activity {
@@ -96,9 +113,10 @@ impl Machine<'_> {
         while let Some(outer) = inside.and_then(|id| self.state.nodes.get(&id)).filter(|_| parent.is_none()) {
             (parent, inside) = (outer.step, outer.parent);
         }
-        let call = task.kind.function();
+        let call = task.kind.called();
+        let path = self.state.nodes[&node].path(self.definition);
         let (kind, at) = (task.kind.name(), self.state.now);
-        recorder.began(Begun { step, path: &task.path, kind, call, attempt, parent, undoes: None, at });
+        recorder.began(Begun { step, path: &path, kind, call, attempt, parent, undoes: None, at });
     }
 
     /// Condition, input, timeout, then what the task does.
@@ -118,7 +136,7 @@ impl Machine<'_> {
             return Ok(());
         }
         let (given, parameters) = match (&task.kind, edited) {
-            (Kind::Call(_), parameters) => (None, parameters),
+            (Kind::Call(_) | Kind::Function { .. }, parameters) => (None, parameters),
             (_, input) => (input, None),
         };
         let input = match given {
@@ -129,12 +147,28 @@ impl Machine<'_> {
         if let Some(step) = self.node(node).step {
             self.record(|recorder| recorder.input(step, &input));
         }
-        self.tell(Change::Started, &task.path);
+        let path = self.path(node);
+        self.tell(Change::Started, &path);
         if let Some(timeout) = &task.timeout {
             let ms = self.duration_ms(node, timeout)?;
             self.set_timer(node, Purpose::Timeout, ms);
         }
+        if self.extend_before(node, 0, parameters.clone()) {
+            return Ok(());
+        }
         self.perform(node, &task.kind, input, parameters)
+    }
+
+    /// Does what the task does, once everything before it was done.
+    pub(super) fn perform_task(
+        &mut self,
+        node: NodeId,
+        parameters: Option<Value>,
+    ) -> Result<(), WorkflowError> {
+        let definition = self.definition;
+        let active = self.node(node);
+        let (index, input) = (active.task.expect("only tasks are extended"), active.input.clone());
+        self.perform(node, &definition.task(index).kind, input, parameters)
     }
 
     fn skip(&mut self, node: NodeId, raw: Value) {
@@ -219,6 +253,16 @@ impl Machine<'_> {
                 };
                 self.call(node, &call.function, parameters);
             }
+            Kind::Function { name, with, body } => {
+                let parameters = match parameters {
+                    Some(edited) => edited,
+                    None => self.evaluate(node, with, &input, Extra::default())?,
+                };
+                if let Some(step) = self.node(node).step {
+                    self.record(|recorder| recorder.input(step, &parameters));
+                }
+                self.call_function(node, name, *body, parameters)?;
+            }
             Kind::Listen(listen) => self.listen(node, listen, &input)?,
             Kind::Do { .. } => {
                 self.node_mut(node).activity = Activity::Sequence { list: List::Do, at: 0 };
@@ -279,6 +323,7 @@ impl Machine<'_> {
             recorder.asked(&path);
         });
         let scopes = self.scopes(node);
+        let undo = self.undo_context(node);
         self.node_mut(node).activity = Activity::Call { key: key.clone() };
         let function = function.to_owned();
         let call = PendingCall {
@@ -290,8 +335,24 @@ impl Machine<'_> {
             scopes,
             step,
             undoes: None,
+            undo,
         };
         self.ask(key, call);
+    }
+
+    /// What the inverse that the document gives for a task is evaluated with. `$output` comes with the answer.
+    fn undo_context(&self, node: NodeId) -> Option<UndoContext> {
+        let task = self.node(node).task?;
+        let names = std::cell::RefCell::new(std::collections::BTreeSet::new());
+        self.definition.task(task).undo.as_ref()?.with.any(&|expression| {
+            names.borrow_mut().extend(expression.variables().iter().cloned());
+            false
+        });
+        let variable = |name: String| {
+            let value = self.value(node, Extra::default(), &name);
+            (name, value)
+        };
+        Some(UndoContext { task, variables: names.into_inner().into_iter().map(variable).collect() })
     }
 
     /// Runs the body of a try, for the first time or again.
@@ -332,6 +393,8 @@ impl Machine<'_> {
             variables: parent.variables.iter().cloned().chain(variables.into_iter().flatten()).collect(),
             attempt: parent.attempt,
             started_at: self.state.now,
+            base: parent.base.clone(),
+            extends: parent.extends,
             activity: Activity::Sequence { list, at: 0 },
         };
         self.add_node(node)

@@ -15,6 +15,11 @@ pub(super) fn remap(state: &mut State, from: &Definition, to: &Definition) -> Re
             *task = counterpart(from, to, *task)?;
         }
     }
+    for call in state.calls.values_mut() {
+        if let Some(undo) = &mut call.undo {
+            undo.task = counterpart(from, to, undo.task)?;
+        }
+    }
     for left in &mut state.moves {
         match left {
             Move::Begin { task, .. } => *task = counterpart(from, to, *task)?,
@@ -56,6 +61,9 @@ fn difference(task: &Task, other: &Task) -> Option<String> {
     match (&task.kind, &other.kind) {
         (Kind::Call(call), Kind::Call(other)) if call.function != other.function => {
             Some(format!("the task there calls `{}`, not `{}`", clip(&other.function), clip(&call.function)))
+        }
+        (Kind::Function { name, .. }, Kind::Function { name: called, .. }) if name != called => {
+            Some(format!("the task there calls `{}`, not `{}`", clip(called), clip(name)))
         }
         (Kind::Listen(listen), Kind::Listen(other)) if !listen.goes_on_as(other) => {
             Some("the task there listens to other events".to_owned())
