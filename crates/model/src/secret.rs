@@ -199,6 +199,14 @@ impl Revealed {
         revealed
     }
 
+    /// These and those.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.texts.extend_from_slice(&other.texts);
+        self.settle();
+        self
+    }
+
     /// Takes the secrets out of a text. Those shorter than six characters are left.
     #[must_use]
     pub fn hide(&self, text: &str) -> String {

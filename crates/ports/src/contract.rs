@@ -5,6 +5,7 @@ pub mod bus;
 pub mod journals;
 pub mod leases;
 pub mod logs;
+pub mod secrets;
 pub mod series;
 pub mod store;
 

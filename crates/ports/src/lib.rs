@@ -12,16 +12,18 @@ pub mod contract;
 pub mod error;
 pub mod leases;
 pub mod logs;
+pub mod secrets;
 pub mod series;
 pub mod store;
 
-pub use actuator::{ActionFailure, ActionResult, Actuator};
+pub use actuator::{ActionFailure, ActionResult, Actuator, FailureKind};
 pub use blobs::{BlobId, BlobPage, Blobs, Collected, StoredBlob};
 pub use bus::{Bus, Offset, Topic};
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, Result, Retry};
 pub use leases::{Lease, Leases};
 pub use logs::{LogPage, LogQuery, Logs, Order};
+pub use secrets::Secrets;
 pub use series::{LabelMatch, Selector, Series, SeriesData};
 pub use store::{
     Commit, Direction, Document, DocumentChange, DocumentPage, Expected, Filter, Index, JournalLength,

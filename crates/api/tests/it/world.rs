@@ -16,7 +16,7 @@ use engine::records::Grants;
 use engine::situation::{Patience, Rules};
 use engine::{Engine, Options, Ports};
 use model::{ActionCall, ActionSpec, Autonomy, AutonomyGrant, BlastRadius, Timestamp};
-use ports::{ActionFailure, ActionResult, Actuator, Clock, Op, Retry, Store};
+use ports::{ActionFailure, ActionResult, Actuator, Clock, FailureKind, Op, Retry, Store};
 use serde_json::{Value, json};
 use store_embedded::{BusLog, BusOptions, StateStore};
 use telemetry_embedded::{LogStore, SeriesStore};
@@ -66,7 +66,7 @@ impl Actuator for Machine {
     }
 
     async fn dry_run(&self, _: &ActionCall) -> Result<String, ActionFailure> {
-        Err(ActionFailure { message: "not in tests".into(), retry: Retry::Permanent })
+        Err(ActionFailure::new(FailureKind::Configuration, Retry::Permanent, "not in tests"))
     }
 }
 

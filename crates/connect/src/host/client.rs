@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use model::{ActionCall, ActionSpec, Inverse, MetricSeries, Service, Signal};
-use ports::{ActionFailure, ActionResult, Actuator, Retry};
+use ports::{ActionFailure, ActionResult, Actuator, FailureKind, Retry};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -94,8 +94,15 @@ impl From<CallError> for Failure {
 
 impl From<CallError> for ActionFailure {
     fn from(error: CallError) -> Self {
-        let retry = error.retry();
-        Self { message: error.reason, retry }
+        let kind = match error.status {
+            Some(401) => FailureKind::Authentication,
+            Some(403) => FailureKind::Authorization,
+            Some(408 | 504) => FailureKind::Timeout,
+            Some(400 | 404 | 422) => FailureKind::Validation,
+            _ => FailureKind::Communication,
+        };
+        let (retry, status) = (error.retry(), error.status.unwrap_or(kind.default_status()));
+        Self::new(kind, retry, error.reason).with_status(status)
     }
 }
 
@@ -190,11 +197,11 @@ impl HostClient {
         let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         if call.action.is_empty() || call.action.starts_with('.') || !call.action.bytes().all(known) {
             let message = format!("{:?} is no action name; use one that GET /v1/actions lists", call.action);
-            return Err(ActionFailure { message, retry: Retry::Permanent });
+            return Err(ActionFailure::new(FailureKind::Configuration, Retry::Permanent, message));
         }
-        let key = HeaderValue::from_str(&call.idempotency_key).map_err(|_| ActionFailure {
-            message: "the idempotency key holds characters no header can".to_owned(),
-            retry: Retry::Permanent,
+        let key = HeaderValue::from_str(&call.idempotency_key).map_err(|_| {
+            let message = "the idempotency key holds characters no header can";
+            ActionFailure::new(FailureKind::Configuration, Retry::Permanent, message)
         })?;
         let url = format!("{}/v1/actions/{}{suffix}", self.base_url, call.action);
         let request = self.http.post(url).header("idempotency-key", key).json(&call.parameters);
