@@ -7,12 +7,14 @@
 //! over TLS must have installed a rustls provider first (the server does, at its start).
 
 pub mod cursor;
+pub mod functions;
 pub mod host;
 mod http;
 pub mod machine;
 pub mod probe;
 pub mod process;
 pub mod scrape;
+pub mod secrets;
 pub mod sink;
 pub mod supervise;
 pub mod tail;
