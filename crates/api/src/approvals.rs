@@ -69,7 +69,8 @@ pub async fn list(
         query = query.filter(Filter::In("run", vec![Index::Text(run)]));
     }
     let page: Page<Approval> = app.engine.records().list::<Approval>(&query).await?.into();
-    let item = |approval: Approval| ApprovalItem { allowed_actions: approval_actions(&approval, &asker), approval };
+    let item =
+        |approval: Approval| ApprovalItem { allowed_actions: approval_actions(&approval, &asker), approval };
     Ok(Json(page.map(item)))
 }
 
@@ -99,7 +100,13 @@ pub async fn reject(
     give(&app, caller, &id, false, answer.note).await
 }
 
-async fn give(app: &App, caller: Caller, id: &str, approve: bool, note: String) -> Result<StatusCode, Problem> {
+async fn give(
+    app: &App,
+    caller: Caller,
+    id: &str,
+    approve: bool,
+    note: String,
+) -> Result<StatusCode, Problem> {
     let asker = caller.require(Role::Operator)?;
     check_prose("/note", &note)?;
     let approval = ApprovalId::parse(id).map_err(|detail| Problem::invalid("id", detail))?;

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use engine::audit::AUDIT;
 use engine::command::Role;
-use engine::situation::AUDIT;
 use model::AuditRow;
 use serde::{Deserialize, Serialize};
 

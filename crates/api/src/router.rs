@@ -23,7 +23,8 @@ use crate::app::App;
 use crate::problem::{self, Code, Problem};
 use crate::{
     approvals, audit, autonomy, bulk, changes, decisions, demo, holds, incidents, ingest, metrics, overview,
-    policy, runbooks, runs, schedules, security, services, session, status, stream, telemetry, tokens, workflows,
+    policy, runbooks, runs, schedules, security, services, session, status, stream, telemetry, tokens,
+    workflows,
 };
 
 #[derive(OpenApi)]

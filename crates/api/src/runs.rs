@@ -284,7 +284,8 @@ pub async fn get(
     });
     let steps = steps.collect();
     let item = RunItem::of(run, asker.role);
-    let run = Run { status: story.view.status, output: story.view.output, error: story.view.error, ..item.run };
+    let run =
+        Run { status: story.view.status, output: story.view.output, error: story.view.error, ..item.run };
     Ok(Json(RunDetail {
         item: RunItem { run, ..item },
         steps,

@@ -84,9 +84,11 @@ impl WorkflowSummary {
         let document = pinned.definition.document();
         let versions = library.versions(id).len();
         let origin = if versions == 0 { Origin::Shipped } else { Origin::Own };
-        let refused = (origin == Origin::Shipped).then(|| "it is shipped; save it under another name".to_owned());
+        let refused =
+            (origin == Origin::Shipped).then(|| "it is shipped; save it under another name".to_owned());
         let offer = |name: &str, title: &str, method: &str| {
-            let mut offer = action(name, title, format!("/workflows/{id}"), role, Role::Admin, refused.clone());
+            let mut offer =
+                action(name, title, format!("/workflows/{id}"), role, Role::Admin, refused.clone());
             offer.method = method.to_owned();
             offer
         };
@@ -337,9 +339,7 @@ pub async fn validate(
     caller.require(Role::Viewer)?;
     check_size(&wanted.source)?;
     Ok(Json(match Definition::parse("source", &wanted.source) {
-        Ok(definition) => {
-            Validation { valid: true, errors: Vec::new(), graph: Some(Graph::of(&definition)) }
-        }
+        Ok(definition) => Validation { valid: true, errors: Vec::new(), graph: Some(Graph::of(&definition)) },
         Err(error) => {
             let error = SourceError { line: error.line, column: error.column, message: error.message };
             Validation { valid: false, errors: vec![error], graph: None }
@@ -379,7 +379,7 @@ pub async fn plan(
         _ => return Err(Problem::invalid("body", "send either `workflow` or `source`")),
     };
     let input = wanted.input.unwrap_or_else(|| serde_json::json!({}));
-    let plan = workflow::plan(&definition, input, app.engine.now());
+    let plan = workflow::plan(&definition, &input, app.engine.now());
     let mut calls = Vec::with_capacity(plan.calls.len());
     for call in plan.calls {
         let would = app.engine.would(&call.function, &call.parameters).await;

@@ -7,8 +7,8 @@
 //! over TLS must have installed a rustls provider first (the server does, at its start).
 
 pub mod cursor;
-pub mod functions;
 pub mod follow;
+pub mod functions;
 pub mod host;
 mod http;
 pub mod machine;

@@ -219,10 +219,10 @@ const MACHINE: &str = "host";
 /// Who fails sends less to those it calls, and gets less from those who wait for it.
 fn lost_traffic(new: &Newcomer<'_>, members: &[Place<'_>]) -> Option<Link> {
     let down = new.finding.direction == Some(Direction::Down);
-    let near = members.iter().filter(|p| p.is_troubled()).find_map(|p| {
-        let related = new.up.to(p.node).is_some() || (down && new.down.to(p.node).is_some());
-        related.then_some(p)
-    })?;
+    let near = members
+        .iter()
+        .filter(|p| p.is_troubled())
+        .find(|p| new.up.to(p.node).is_some() || (down && new.down.to(p.node).is_some()))?;
     let word = if down { "loses" } else { "gets more" };
     Link::new(0.75, format!("{} {word} traffic while {} is in trouble", new.finding.service, near.name))
 }

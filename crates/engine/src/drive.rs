@@ -29,7 +29,7 @@ pub(crate) enum Message {
     /// A call was answered.
     Answered(RunId, String, CallAnswer),
     /// A subscription of a run has a message, or ended with an error.
-    Message(RunId, String, Result<Value, WorkflowError>),
+    Delivered(RunId, String, Result<Value, WorkflowError>),
     /// A person asks.
     Asked(Asker, Command, oneshot::Sender<Result<Reply, Refusal>>),
     /// Answered once everything before it is durable.
@@ -125,7 +125,7 @@ impl Drive {
             Message::Answered(run, key, answer) => {
                 effects.merge(self.situation.answer(now, &run, &key, answer))
             }
-            Message::Message(run, id, message) => {
+            Message::Delivered(run, id, message) => {
                 effects.merge(self.situation.message(now, &run, &id, message));
             }
             Message::Asked(asker, command, reply) => {
@@ -230,11 +230,14 @@ impl Drive {
         let actuator = self.actuator_for(&dispatch);
         let functions = Arc::clone(&self.functions);
         calls.spawn(async move {
-            let answer = match (actuator, functions.reveal(&mut dispatch.call.parameters, &dispatch.nonce).await) {
-                (_, Err(error)) => CallAnswer::Failed { error, retryable: false },
-                (Some(actuator), Ok(revealed)) => call(actuator.as_ref(), &dispatch.call).await.hiding(&revealed),
-                (None, Ok(_)) => CallAnswer::unknown_function(&dispatch.call.action),
-            };
+            let answer =
+                match (actuator, functions.reveal(&mut dispatch.call.parameters, &dispatch.nonce).await) {
+                    (_, Err(error)) => CallAnswer::Failed { error, retryable: false },
+                    (Some(actuator), Ok(revealed)) => {
+                        call(actuator.as_ref(), &dispatch.call).await.hiding(&revealed)
+                    }
+                    (None, Ok(_)) => CallAnswer::unknown_function(&dispatch.call.action),
+                };
             let key = dispatch.call.idempotency_key;
             // A closed channel means shutdown; the call is made again with its key after the restart.
             drop(to_loop.send(Message::Answered(dispatch.run, key, answer)).await);

@@ -43,13 +43,18 @@ impl Functions {
     }
 
     /// Puts secrets where their placeholders are. What comes back from the call must be hidden with the result.
-    pub(crate) async fn reveal(&self, parameters: &mut Value, nonce: &str) -> Result<Revealed, WorkflowError> {
+    pub(crate) async fn reveal(
+        &self,
+        parameters: &mut Value,
+        nonce: &str,
+    ) -> Result<Revealed, WorkflowError> {
         let mut known = BTreeMap::new();
         for name in model::secret::names(parameters, nonce) {
             match self.secrets.get(&name).await {
                 Ok(Some(secret)) => drop(known.insert(name, secret)),
                 Ok(None) => {
-                    let why = format!("there is no secret {name}; `homeostat doctor` says where secrets are kept");
+                    let why =
+                        format!("there is no secret {name}; `homeostat doctor` says where secrets are kept");
                     return Err(WorkflowError::configuration(why));
                 }
                 Err(error) => {
@@ -64,7 +69,7 @@ impl Functions {
     /// Gives a run the messages it subscribed to, until there are no more.
     pub(crate) async fn subscribe(&self, mut wanted: Subscribe, to_loop: mpsc::Sender<Message>) {
         let tell = async |message| {
-            to_loop.send(Message::Message(wanted.run.clone(), wanted.id.clone(), message)).await.is_ok()
+            to_loop.send(Message::Delivered(wanted.run.clone(), wanted.id.clone(), message)).await.is_ok()
         };
         if let Err(error) = self.reveal(&mut wanted.parameters, &wanted.nonce).await {
             tell(Err(error)).await;

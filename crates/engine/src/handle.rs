@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use model::{
-    AuditRow, Change as ServiceChange, Decision, Finding, Incident, Outcome, Run, RunId, Service, Timestamp, Track,
+    AuditRow, Change as ServiceChange, Decision, Finding, Incident, Outcome, Run, RunId, Service, Timestamp,
+    Track,
 };
 use ports::{
     Actuator, Blobs, Bus, Clock, Filter, Index, Logs, Query, Secrets, Series, Store, Subscriber, Topic,
 };
-use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,9 +22,9 @@ use crate::command::{Asker, Command, Refusal, Reply};
 use crate::detect::{Detect, Progress, Pulse};
 use crate::drive::{Drive, Message, Overlook};
 use crate::functions::Functions;
-use crate::records::{EventsSeen, Grants, Record, Records, StopSwitch};
 use crate::operate::RunCommand;
-use crate::runs::{Approval, Change, ApprovalState, Holds, ScheduleState, WorkflowDocument};
+use crate::records::{EventsSeen, Grants, Record, Records, StopSwitch};
+use crate::runs::{Approval, ApprovalState, Change, Holds, ScheduleState, WorkflowDocument};
 use crate::sense::Intake;
 use crate::situation::{Rules, Situation, Stored};
 use crate::stories::Stories;

@@ -5,6 +5,7 @@
 //! the crates `detect`, `diagnose`, `decide` and `workflow`; this crate orders it and makes it durable.
 
 pub mod act;
+pub mod audit;
 pub mod calendar;
 pub mod command;
 pub mod decide;
@@ -20,6 +21,7 @@ mod overflow;
 pub mod records;
 pub mod runs;
 pub mod sense;
+mod services;
 pub mod situation;
 pub mod stories;
 pub mod verify;

@@ -63,7 +63,11 @@ impl Observations {
     /// Whether there is anything to tell.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.findings.is_empty() && self.changes.is_empty() && self.vitals.is_empty() && self.graph.is_none() && self.events.is_empty()
+        self.findings.is_empty()
+            && self.changes.is_empty()
+            && self.vitals.is_empty()
+            && self.graph.is_none()
+            && self.events.is_empty()
     }
 
     /// Takes the facts out of raw signals.

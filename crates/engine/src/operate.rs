@@ -142,12 +142,7 @@ impl Situation {
         Ok(reply)
     }
 
-    fn put_workflow(
-        &mut self,
-        source: &str,
-        asker: &Asker,
-        effects: &mut Effects,
-    ) -> Result<Reply, Refusal> {
+    fn put_workflow(&mut self, source: &str, asker: &Asker, effects: &mut Effects) -> Result<Reply, Refusal> {
         let pinned = Pinned::parse("workflow", source).map_err(|e| Refusal::Invalid(e.to_string()))?;
         let document = pinned.definition.document();
         let name = format!("{}.{}", document.namespace, document.name);
@@ -241,7 +236,8 @@ pub fn run_actions(run: &Run, role: Role) -> Vec<AllowedAction> {
     let offer = |name: &str, title: &str, refused| {
         action(name, title, format!("/runs/{}/{name}", run.id), role, Role::Operator, refused)
     };
-    let failed = refuse_change(run).or_else(|| (run.steps_failed == 0).then(|| "no step of it failed".to_owned()));
+    let failed =
+        refuse_change(run).or_else(|| (run.steps_failed == 0).then(|| "no step of it failed".to_owned()));
     vec![
         offer("pause", "Pause", refuse_pause(run)),
         offer("resume", "Resume", refuse_resume(run)),

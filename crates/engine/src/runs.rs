@@ -28,8 +28,8 @@ use crate::records::{name_of, put};
 use crate::situation::{Acted, Dispatch};
 
 pub use admit::{Hold, Holds, Scope};
-pub use carry::{APPROVE, ECHO, NOTIFY, RUN_WORKFLOW};
 pub use approvals::{Approval, ApprovalState};
+pub use carry::{APPROVE, ECHO, NOTIFY, RUN_WORKFLOW};
 pub(crate) use events::Listens;
 pub use events::Subscribe;
 pub use journal::{Journal, JournalError, definition_hashes, pin, read as read_journal};

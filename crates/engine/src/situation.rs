@@ -10,16 +10,18 @@ use decide::{Calibration, Policy};
 use diagnose::PastIncident;
 use manifest::Runbooks;
 use model::{
-    ActionCall, ActionSpec, AuditEntry, AuditRow, Change, Decision, DecisionId, FailureClass, Finding,
-    FindingId, Health, Incident, IncidentId, IncidentStatus, RunId, Service, ServiceGraph, Timestamp, Track,
+    ActionCall, ActionSpec, AuditRow, Change, Decision, DecisionId, FailureClass, Finding, FindingId,
+    Incident, IncidentId, IncidentStatus, RunId, Service, ServiceGraph, Timestamp, Track,
 };
-use ports::{Expected, Op};
+use ports::Op;
 
 use crate::command::{Asker, Command, Refusal, Reply};
 use crate::drive::Overlook;
 use crate::observation::{Observations, Vital};
-use crate::records::{EventsSeen, Grants, Record, StopSwitch, put};
-use crate::runs::{Approval, Holds, Journal, Library, Limits, Runs, ScheduleState, Subscribe, Told, WorkflowDocument};
+use crate::records::{EventsSeen, Grants, StopSwitch, put};
+use crate::runs::{
+    Approval, Holds, Journal, Library, Limits, Runs, ScheduleState, Subscribe, Told, WorkflowDocument,
+};
 use crate::verify::Watch;
 
 /// How patient the loop is. Milliseconds.
@@ -232,8 +234,8 @@ pub struct Situation {
     pub(crate) acted: VecDeque<Acted>,
     pub(crate) vitals: BTreeMap<String, Vitals>,
     pub(crate) dirty: BTreeSet<IncidentId>,
-    audit_head: Option<AuditRow>,
-    audit_grew: bool,
+    pub(crate) audit_head: Option<AuditRow>,
+    pub(crate) audit_grew: bool,
     pub(crate) now: Timestamp,
 }
 
@@ -455,58 +457,6 @@ impl Situation {
         &self.grants
     }
 
-    /// Appends to the audit chain.
-    pub(crate) fn audit(&mut self, entry: AuditEntry, effects: &mut Effects) {
-        let (rows, hash) =
-            self.audit_head.as_ref().map_or((0, AuditRow::GENESIS), |row| (row.sequence, row.hash.as_str()));
-        let expected = if rows == 0 { Expected::Absent } else { Expected::Exactly(rows) };
-        let row = AuditRow::chain(rows + 1, hash, entry);
-        let record = serde_json::to_value(&row).expect("an audit row is plain data");
-        effects.ops.push(Op::Append { journal: AUDIT.to_owned(), expected, records: vec![record] });
-        self.audit_head = Some(row);
-        self.audit_grew = true;
-    }
-
-    /// The machine's own line in the audit log.
-    pub(crate) fn audit_own(
-        &mut self,
-        action: &str,
-        subject: &str,
-        details: serde_json::Value,
-        correlation: Option<model::CorrelationId>,
-        effects: &mut Effects,
-    ) {
-        let entry = AuditEntry {
-            at: self.now,
-            actor: model::Actor::System,
-            action: action.to_owned(),
-            subject: subject.to_owned(),
-            details,
-            correlation_id: correlation,
-        };
-        self.audit(entry, effects);
-    }
-
-    /// A person's line in the audit log.
-    pub(crate) fn audit_asked(
-        &mut self,
-        asker: &Asker,
-        action: &str,
-        subject: &str,
-        details: serde_json::Value,
-        effects: &mut Effects,
-    ) {
-        let entry = AuditEntry {
-            at: self.now,
-            actor: asker.actor.clone(),
-            action: action.to_owned(),
-            subject: subject.to_owned(),
-            details,
-            correlation_id: None,
-        };
-        self.audit(entry, effects);
-    }
-
     fn advance(&mut self, effects: &mut Effects) {
         let ids: Vec<IncidentId> = self.incidents.keys().cloned().collect();
         for id in ids {
@@ -567,59 +517,6 @@ impl Situation {
         }
     }
 
-    /// Takes the services that a source knows now; those it knew before and no longer names are gone.
-    fn set_services(&mut self, source: &str, services: Vec<Service>, effects: &mut Effects) -> Reply {
-        let named: BTreeSet<&str> = services.iter().map(|s| s.name.as_str()).collect();
-        let gone: Vec<String> = self
-            .services
-            .values()
-            .filter(|s| s.host.as_deref() == Some(source) && !named.contains(s.name.as_str()))
-            .map(|s| s.name.clone())
-            .collect();
-        for name in gone {
-            self.services.remove(&name);
-            self.vitals.remove(&name);
-            effects.ops.push(Op::Delete { kind: Service::KIND, id: name, expected: Expected::Any });
-        }
-        for mut service in services {
-            service.host = Some(source.to_owned());
-            let known = self.services.get(&service.name);
-            service.health = known.map_or(Health::Unknown, |k| k.health);
-            if known != Some(&service) {
-                let instances: BTreeSet<&str> = service.instances.iter().map(|i| i.name.as_str()).collect();
-                if let Some(vitals) = self.vitals.get_mut(&service.name) {
-                    vitals.probes.retain(|i, _| i.is_empty() || instances.contains(i.as_str()));
-                }
-                effects.ops.push(put(&service));
-                self.services.insert(service.name.clone(), service);
-            }
-        }
-        Reply::Done
-    }
-
-    fn refresh_health(&mut self, effects: &mut Effects) {
-        let mut worst: BTreeMap<&str, Health> = BTreeMap::new();
-        for finding in self.findings.values().filter(|f| f.state == model::FindingState::Firing) {
-            let health = match finding.kind {
-                model::FindingKind::ProbeFailure
-                | model::FindingKind::ProcessExit
-                | model::FindingKind::RestartLoop => Health::Down,
-                _ => Health::Degraded,
-            };
-            let entry = worst.entry(finding.service.as_str()).or_default();
-            *entry = (*entry).max(health);
-        }
-        for service in self.services.values_mut() {
-            let heard = self.vitals.contains_key(&service.name) || !service.instances.is_empty();
-            let floor = if heard { Health::Healthy } else { Health::Unknown };
-            let health = worst.get(service.name.as_str()).copied().map_or(floor, |h| h.max(floor));
-            if health != service.health {
-                service.health = health;
-                effects.ops.push(put(service));
-            }
-        }
-    }
-
     fn forget(&mut self) {
         let old = self.now.plus_ms(-REMEMBER_MS);
         self.changes.retain(|c| c.at >= old);
@@ -645,9 +542,6 @@ fn verified_run<'a>(incident: &Incident, runs: &'a [model::Run]) -> Option<&'a m
     let newest = incident.runs.last()?;
     runs.iter().find(|r| r.id == *newest && r.status == model::RunStatus::Completed)
 }
-
-/// Name of the audit journal.
-pub const AUDIT: &str = "audit";
 
 /// Name of the journal of a run.
 #[must_use]

@@ -9,7 +9,9 @@ use workflow::{JournalLine, View};
 
 use crate::overflow;
 use crate::records::Records;
-use crate::runs::{Journal, JournalError, Loaded, Pinned, StoredDefinition, definition_hashes, pin, read_journal};
+use crate::runs::{
+    Journal, JournalError, Loaded, Pinned, StoredDefinition, definition_hashes, pin, read_journal,
+};
 use crate::situation::run_journal;
 
 /// Definitions kept ready.
@@ -84,7 +86,12 @@ impl Stories {
     ///
     /// # Errors
     /// The journal or a blob cannot be read.
-    pub async fn records(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<JournalRecord>, StoryError> {
+    pub async fn records(
+        &self,
+        run: &RunId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<JournalRecord>, StoryError> {
         let page = self.records.store().read_journal(&run_journal(run), after, limit).await?;
         let mut records = Vec::with_capacity(page.len());
         for record in page {

@@ -25,8 +25,8 @@ pub use decision::{
 pub use finding::{Band, Direction, Finding, FindingKind, FindingState, Subject};
 pub use graph::{Edge, ServiceGraph};
 pub use id::{
-    ApprovalId, AuditId, CauseId, ChangeId, CorrelationId, DecisionId, EvidenceId, FindingId, IncidentId, OutcomeId,
-    RecommendationId, RunId, TokenId,
+    ApprovalId, AuditId, CauseId, ChangeId, CorrelationId, DecisionId, EvidenceId, FindingId, IncidentId,
+    OutcomeId, RecommendationId, RunId, TokenId,
 };
 pub use incident::{
     Cause, CauseScores, Evidence, EvidenceBody, FailureClass, Impact, Incident, IncidentStatus, Severity,

@@ -14,5 +14,6 @@ pub trait Subscriber: Send + Sync {
     ///
     /// # Errors
     /// The channel cannot be listened to, or broke off.
-    async fn subscribe(&self, parameters: &Value, messages: mpsc::Sender<Value>) -> Result<(), ActionFailure>;
+    async fn subscribe(&self, parameters: &Value, messages: mpsc::Sender<Value>)
+    -> Result<(), ActionFailure>;
 }

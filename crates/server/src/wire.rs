@@ -9,19 +9,21 @@ use std::time::Duration;
 use api::auth::Auth;
 use api::{App, ComponentState, ComponentStatus, DemoControl, Environment};
 use async_trait::async_trait;
+use connect::functions::{HttpFunction, Limits, OpenApiFunction, Web};
 use connect::machine::Machine;
 use connect::probe::{Probe, ProbeTarget};
 use connect::scrape::{Scrape, ScrapeTarget};
+use connect::secrets::{EnvironmentSecrets, FolderSecrets, LayeredSecrets};
 use connect::tail::{Tail, TailTarget};
 use connect::{HostClient, HostPoller, HostSettings, Pace, PollerState, Pollers, Sink, StoreCursors};
 use engine::command::{Asker, Command, Role};
 use engine::records::Grants;
+use engine::runs::Limits as RunLimits;
 use engine::sense::Intake;
-use engine::runs::Limits;
 use engine::situation::{Patience, Rules};
 use engine::{Engine, Options, Ports};
 use model::{Autonomy, AutonomyGrant, Signal};
-use ports::{Actuator, Clock, SystemClock};
+use ports::{Actuator, Clock, Secrets, SystemClock};
 use store_embedded::{BlobFolder, BlobOptions, BusLog, BusOptions, StateStore};
 use telemetry_embedded::{LogStore, SeriesStore};
 use tokio::net::TcpListener;
@@ -245,12 +247,27 @@ fn open(config: &Config, clock: &Arc<dyn Clock>, extra_hosts: &[HostAccess]) -> 
         logs: Arc::new(logs),
         clock: Arc::clone(clock),
         blobs: Arc::new(blobs),
-        secrets: Arc::new(()),
-        functions: Vec::new(),
+        secrets: secrets(config),
+        functions: functions()?,
         subscriber: None,
         actuators,
     };
     Ok((ports, cursors, clients))
+}
+
+/// Variables first, then files.
+fn secrets(config: &Config) -> Arc<dyn Secrets> {
+    let mut stores: Vec<Arc<dyn Secrets>> = vec![Arc::new(EnvironmentSecrets::new(std::env::vars_os()))];
+    if let Some(folder) = &config.workflows.secrets_dir {
+        stores.push(Arc::new(FolderSecrets::new(folder.clone())));
+    }
+    Arc::new(LayeredSecrets::new(stores))
+}
+
+/// What workflows may call beyond the actions of hosts.
+fn functions() -> Result<Vec<Arc<dyn Actuator>>, StartError> {
+    let web = Arc::new(Web::new(Limits::default()).map_err(StartError::Adapter)?);
+    Ok(vec![Arc::new(HttpFunction::new(Arc::clone(&web))), Arc::new(OpenApiFunction::new(web))])
 }
 
 fn options(config: &Config) -> Result<Options, StartError> {
@@ -276,7 +293,7 @@ fn options(config: &Config) -> Result<Options, StartError> {
             linger_ms: i64::from(patience.linger_ms),
         },
         default_grants: Grants { items: vec![everywhere] },
-        limits: Limits {
+        limits: RunLimits {
             runs_per_service: config.workflows.runs_per_service,
             start_held: config.workflows.start_held,
             entropy: entropy()?,

@@ -19,7 +19,7 @@ use model::{
 };
 use ports::{Bus, Clock, Logs, Series, Store, SystemClock};
 use serde_json::json;
-use store_embedded::{BlobOptions, BlobFolder, BusLog, BusOptions, StateStore};
+use store_embedded::{BlobFolder, BlobOptions, BusLog, BusOptions, StateStore};
 use telemetry_embedded::{LogStore, SeriesStore};
 use testkit::{Random, demo_patience, rules};
 

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::act::CallAnswer;
-use workflow::WorkflowError;
 use model::{ActionCall, ActionSpec, BlastRadius, Inverse};
 use serde_json::{Value, json};
+use workflow::WorkflowError;
 
 use crate::shop::{Fault, Process, Shop, Switch, Trash};
 
@@ -113,7 +113,10 @@ impl Host {
         if let Some(left) = self.failing.get_mut(&call.action).filter(|left| **left > 0) {
             *left -= 1;
             let message = "the host did not answer".to_owned();
-            entry.answer = Some(CallAnswer::Failed { error: WorkflowError::communication(502, message), retryable: true });
+            entry.answer = Some(CallAnswer::Failed {
+                error: WorkflowError::communication(502, message),
+                retryable: true,
+            });
             return;
         }
         match plan(call, shop) {
@@ -129,7 +132,12 @@ impl Host {
                     answer: CallAnswer::Done { output, inverse },
                 });
             }
-            Err(message) => entry.answer = Some(CallAnswer::Failed { error: WorkflowError::communication(502, message), retryable: false }),
+            Err(message) => {
+                entry.answer = Some(CallAnswer::Failed {
+                    error: WorkflowError::communication(502, message),
+                    retryable: false,
+                })
+            }
         }
     }
 

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use engine::audit::AUDIT;
 use engine::records::{EventsSeen, Grants, Record, StopSwitch};
 use engine::runs::{
     Approval, ApprovalState, Holds, Journal, StoredDefinition, definition_hashes, pin, read_journal,
 };
-use engine::situation::{AUDIT, Stored, run_journal};
+use engine::situation::{Stored, run_journal};
 use model::{
-    AuditRow, Change, Decision, Finding, FindingState, Incident, IncidentStatus, Outcome, Run, RunId, Service,
-    Timestamp, Track,
+    AuditRow, Change, Decision, Finding, FindingState, Incident, IncidentStatus, Outcome, Run, RunId,
+    Service, Timestamp, Track,
 };
 use ports::{Expected, JournalRecord, Op};
 use serde_json::Value;
@@ -178,7 +179,11 @@ impl Memory {
             stop: self.all::<StopSwitch>().pop(),
             runs: runs.collect(),
             workflows: self.all(),
-            approvals: self.all::<Approval>().into_iter().filter(|a| a.state == ApprovalState::Pending).collect(),
+            approvals: self
+                .all::<Approval>()
+                .into_iter()
+                .filter(|a| a.state == ApprovalState::Pending)
+                .collect(),
             holds: self.all::<Holds>().pop(),
             schedules: self.all(),
             events_seen: self.all::<EventsSeen>().pop().unwrap_or_default().offset,

@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 
 use engine::records::{Record, StopSwitch, name_of};
-use model::{
-    Decision, Finding, FindingState, Incident, Run, RunId, Step, StepStatus, TimelineKind, Track,
-};
+use model::{Decision, Finding, FindingState, Incident, Run, RunId, Step, StepStatus, TimelineKind, Track};
 use ports::Op;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -45,8 +45,8 @@ pub use expression::{
 pub use filter::{EventFilter, cloud_event, matches};
 pub use graph::{END, Graph, GraphEdge, GraphNode, Part, START, Way};
 pub use machine::{MAX_CONSUMED, MAX_QUEUED, MAX_RUN_STEPS, apply, replay, start};
-pub use plan::{Otherwise, Plan, PlannedCall, PlannedUndo, plan};
 pub use operations::{Concurrency, ConcurrencyBy, Operations};
+pub use plan::{Otherwise, Plan, PlannedCall, PlannedUndo, plan};
 pub use revise::{Revised, Revision, retry_point, revise};
 pub use schedule::{MAX_GATHERED, Schedule, Trigger, Waiting};
 pub use schema::Schema;

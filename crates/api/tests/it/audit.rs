@@ -1,7 +1,7 @@
 //! The audit log: complete, and proof against edits.
 
+use engine::audit::AUDIT;
 use engine::records::put;
-use engine::situation::AUDIT;
 use model::AuditRow;
 use ports::{Expected, Op};
 use serde_json::{Value, json};

@@ -18,7 +18,7 @@ use engine::{Engine, Options, Ports};
 use model::{ActionCall, ActionSpec, Autonomy, AutonomyGrant, BlastRadius, Timestamp};
 use ports::{ActionFailure, ActionResult, Actuator, Clock, FailureKind, Op, Retry, Store};
 use serde_json::{Value, json};
-use store_embedded::{BlobOptions, BlobFolder, BusLog, BusOptions, StateStore};
+use store_embedded::{BlobFolder, BlobOptions, BusLog, BusOptions, StateStore};
 use telemetry_embedded::{LogStore, SeriesStore};
 use tempfile::TempDir;
 use tower::ServiceExt;

@@ -103,8 +103,12 @@ impl Runs {
             let deferred = std::mem::take(&mut self.deferred);
             self.ask_again(&deferred, told);
         }
-        let touched: Vec<RunId> =
-            self.active.values().filter(|a| a.begun && scope.covers(&a.run)).map(|a| a.run.id.clone()).collect();
+        let touched: Vec<RunId> = self
+            .active
+            .values()
+            .filter(|a| a.begun && scope.covers(&a.run))
+            .map(|a| a.run.id.clone())
+            .collect();
         for id in touched {
             self.obey_holds(&id, &by, told);
         }

@@ -129,7 +129,14 @@ impl Runs {
     }
 
     /// Asks, once for each key.
-    pub(super) fn ask_person(&mut self, id: &RunId, key: &str, path: &str, parameters: Value, told: &mut Told) {
+    pub(super) fn ask_person(
+        &mut self,
+        id: &RunId,
+        key: &str,
+        path: &str,
+        parameters: Value,
+        told: &mut Told,
+    ) {
         let approval = ApprovalId::derive(Timestamp::ZERO, &[key]);
         if self.approvals.contains_key(&approval) {
             return;

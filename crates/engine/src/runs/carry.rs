@@ -85,8 +85,11 @@ impl Runs {
     }
 
     fn abandon(&mut self, id: &RunId, key: &str, told: &mut Told) {
-        let verify =
-            self.active.get(id).and_then(|a| a.state.pending_call(key)).is_some_and(|(f, _)| f == manifest::VERIFY);
+        let verify = self
+            .active
+            .get(id)
+            .and_then(|a| a.state.pending_call(key))
+            .is_some_and(|(f, _)| f == manifest::VERIFY);
         if verify {
             told.released.push((id.clone(), key.to_owned()));
         } else if !self.withdraw_approval(key, told) {
@@ -134,8 +137,18 @@ impl Runs {
         };
         let service = touched(&pinned, &input).or(service);
         let waits = parameters["await"] != Value::Bool(false);
-        let purpose = RunPurpose::Subflow { run: id.clone(), key: if waits { key.clone() } else { String::new() } };
-        let order = Order { id: child, workflow, pinned, service, purpose, input: input.clone(), correlation_id, depth };
+        let purpose =
+            RunPurpose::Subflow { run: id.clone(), key: if waits { key.clone() } else { String::new() } };
+        let order = Order {
+            id: child,
+            workflow,
+            pinned,
+            service,
+            purpose,
+            input: input.clone(),
+            correlation_id,
+            depth,
+        };
         self.enqueue(order, told);
         self.admit(told);
         if !waits {

@@ -46,11 +46,7 @@ impl Pinned {
     /// What is kept in the store.
     #[must_use]
     pub fn stored(&self) -> StoredDefinition {
-        StoredDefinition {
-            sha256: self.sha256.clone(),
-            file: self.file.clone(),
-            source: self.source.clone(),
-        }
+        StoredDefinition { sha256: self.sha256.clone(), file: self.file.clone(), source: self.source.clone() }
     }
 }
 
@@ -159,9 +155,7 @@ impl Library {
     pub fn new(runbooks: &Runbooks) -> Self {
         let shipped = runbooks
             .iter()
-            .map(|r| {
-                (r.name.clone(), Arc::new(Pinned::new(&r.name, &r.workflow, Arc::clone(&r.definition))))
-            })
+            .map(|r| (r.name.clone(), Arc::new(Pinned::new(&r.name, &r.workflow, Arc::clone(&r.definition)))))
             .collect();
         Self { shipped, written: BTreeMap::new() }
     }

@@ -75,8 +75,10 @@ impl Runs {
     pub(super) fn restore_schedules(&mut self, states: Vec<ScheduleState>) {
         let mut states: BTreeMap<String, ScheduleState> =
             states.into_iter().map(|s| (s.workflow.clone(), s)).collect();
-        let shipped: Vec<_> = self.library.shipped().map(|(n, p)| (n.to_owned(), Arc::clone(p), false)).collect();
-        let written: Vec<_> = self.library.written().map(|(n, p)| (n.to_owned(), Arc::clone(p), true)).collect();
+        let shipped: Vec<_> =
+            self.library.shipped().map(|(n, p)| (n.to_owned(), Arc::clone(p), false)).collect();
+        let written: Vec<_> =
+            self.library.written().map(|(n, p)| (n.to_owned(), Arc::clone(p), true)).collect();
         for (name, pinned, by_default) in shipped.into_iter().chain(written) {
             let state = states.remove(&name).unwrap_or_default();
             self.schedule(&name, pinned, state, by_default);
@@ -158,7 +160,9 @@ impl Runs {
     pub(super) fn trigger_schedules(&mut self, event: &Value, told: &mut Told) {
         let mut ready = Vec::new();
         for (name, scheduled) in self.schedules.iter_mut().filter(|(_, s)| s.enabled) {
-            let Some(on) = scheduled.pinned.definition.schedule().and_then(|s| s.on.as_ref()) else { continue };
+            let Some(on) = scheduled.pinned.definition.schedule().and_then(|s| s.on.as_ref()) else {
+                continue;
+            };
             let before = scheduled.state.waiting.clone();
             let input = on.take(&mut scheduled.state.waiting, event);
             if scheduled.state.waiting != before {

@@ -84,17 +84,20 @@ async fn operate(command: Workflow, client: &Client, output: &Output) -> Result<
             post(client, output, &format!("/runs/{id}/cancel"), &json!({"reason": reason}), said).await
         }
         Workflow::Approve { id, note } => {
-            post(client, output, &format!("/approvals/{id}/approve"), &json!({"note": note}), "Approved.").await
+            post(client, output, &format!("/approvals/{id}/approve"), &json!({"note": note}), "Approved.")
+                .await
         }
         Workflow::Reject { id, note } => {
-            post(client, output, &format!("/approvals/{id}/reject"), &json!({"note": note}), "Rejected.").await
+            post(client, output, &format!("/approvals/{id}/reject"), &json!({"note": note}), "Rejected.")
+                .await
         }
         Workflow::Approvals { all } => approvals(client, output, all).await,
         Workflow::Schedules { workflow: Some(workflow), enabled } => {
             let body = json!({"enabled": enabled});
             let item = client.put(&format!("/schedules/{workflow}"), &body).await?;
             let next = text(&item, "/next");
-            let said = if next.is_empty() { "No run is due.".to_owned() } else { format!("Due next at {next}.") };
+            let said =
+                if next.is_empty() { "No run is due.".to_owned() } else { format!("Due next at {next}.") };
             told(output, &item, &said);
             Ok(())
         }
@@ -152,13 +155,18 @@ async fn runs(client: &Client, output: &Output, filter: &RunsFilter) -> Result<(
     ];
     let given = conditions.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
     if let Some(action) = &filter.then {
-        let filter_body: Value = given.map(|(n, v)| (n.to_owned(), Value::from(v))).collect::<serde_json::Map<_, _>>().into();
+        let filter_body: Value =
+            given.map(|(n, v)| (n.to_owned(), Value::from(v))).collect::<serde_json::Map<_, _>>().into();
         let body = json!({
             "action": action, "filter": filter_body, "reason": filter.reason, "limit": filter.limit,
         });
         let result = client.post("/runs/bulk", &body).await?;
         let refused = result["refused"].as_array().map_or(0, Vec::len);
-        told(output, &result, &format!("{} of {} done, {refused} refused.", result["done"], result["matched"]));
+        told(
+            output,
+            &result,
+            &format!("{} of {} done, {refused} refused.", result["done"], result["matched"]),
+        );
         return Ok(());
     }
     let limit = filter.limit.to_string();
@@ -189,7 +197,11 @@ async fn hold(
         body["name"] = name.as_str().into();
     }
     let answer = client.put("/runs/holds", &body).await?;
-    told(output, &answer, if held { "Held; runs stop before their next call." } else { "Lifted; runs go on." });
+    told(
+        output,
+        &answer,
+        if held { "Held; runs stop before their next call." } else { "Lifted; runs go on." },
+    );
     Ok(())
 }
 
@@ -197,7 +209,9 @@ async fn approvals(client: &Client, output: &Output, all: bool) -> Result<(), Cl
     let query: &[(&str, &str)] = if all { &[] } else { &[("state", "pending")] };
     let page = client.get("/approvals", query).await?;
     let row = |a: &Value| {
-        ["/id", "/workflow", "/service", "/message", "/role", "/state", "/expires_at"].map(|p| text(a, p)).to_vec()
+        ["/id", "/workflow", "/service", "/message", "/role", "/state", "/expires_at"]
+            .map(|p| text(a, p))
+            .to_vec()
     };
     let head = ["approval", "workflow", "service", "question", "role", "state", "until"];
     show_list(output, &page, &head, row, "No run waits for an answer.");
@@ -206,9 +220,8 @@ async fn approvals(client: &Client, output: &Output, all: bool) -> Result<(), Cl
 
 async fn schedules(client: &Client, output: &Output) -> Result<(), ClientError> {
     let page = client.get("/schedules", &[]).await?;
-    let row = |s: &Value| {
-        ["/workflow", "/schedule", "/enabled", "/next", "/last_run"].map(|p| text(s, p)).to_vec()
-    };
+    let row =
+        |s: &Value| ["/workflow", "/schedule", "/enabled", "/next", "/last_run"].map(|p| text(s, p)).to_vec();
     let head = ["workflow", "schedule", "enabled", "next", "last run"];
     show_list(output, &page, &head, row, "No workflow has a schedule.");
     Ok(())

@@ -24,7 +24,9 @@ fn read(file: &Path) -> Result<String, String> {
         std::fs::File::open(file).map_err(failed)?.take(MAX_FILE + 1).read_to_string(&mut source)
     };
     match taken {
-        Ok(bytes) if bytes as u64 > MAX_FILE => Err(format!("{}: larger than {MAX_FILE} bytes", file.display())),
+        Ok(bytes) if bytes as u64 > MAX_FILE => {
+            Err(format!("{}: larger than {MAX_FILE} bytes", file.display()))
+        }
         Ok(_) => Ok(source),
         Err(error) => Err(failed(error)),
     }

@@ -55,7 +55,12 @@ pub(super) async fn follow(client: &Client, id: &str, output: &Output) -> Result
 ///
 /// # Errors
 /// The server does not answer or refuses.
-pub(super) async fn logs(client: &Client, id: &str, follow: bool, output: &Output) -> Result<(), ClientError> {
+pub(super) async fn logs(
+    client: &Client,
+    id: &str,
+    follow: bool,
+    output: &Output,
+) -> Result<(), ClientError> {
     let mut after = "0".to_owned();
     loop {
         let over = !follow || is_over(&client.get(&format!("/runs/{id}"), &[]).await?);
@@ -66,7 +71,12 @@ pub(super) async fn logs(client: &Client, id: &str, follow: bool, output: &Outpu
                 if output.json {
                     line(item);
                 } else {
-                    line(format!("{:>6}  {}  {}", item["sequence"], text(item, "/at"), text(item, "/summary")));
+                    line(format!(
+                        "{:>6}  {}  {}",
+                        item["sequence"],
+                        text(item, "/at"),
+                        text(item, "/summary")
+                    ));
                 }
                 after = item["sequence"].to_string();
             }
