@@ -309,7 +309,7 @@ export class Automation {
 }
 
 /** A run of an incident, which its story tells as steps with times. */
-function fromIncident(r: S["Run"]): MockRun {
+function fromIncident(r: S["WorkedRun"]): MockRun {
   const start = Date.parse(r.started_at);
   const groups = r.steps.filter((s) => s.kind === "try");
   const steps = r.steps.map((s) => ({

@@ -6,7 +6,8 @@ use axum::http::StatusCode;
 use engine::command::{AllowedAction, Command, Role, incident_actions};
 use engine::records::{Record, name_of};
 use model::{
-    Decision, FailureClass, Finding, Impact, Incident, IncidentId, IncidentStatus, Run, Severity, Timestamp,
+    Decision, FailureClass, Finding, Impact, Incident, IncidentId, IncidentStatus, Run, Severity, Step,
+    Timestamp,
 };
 use ports::{Direction, Filter, Index, Query as StoreQuery};
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,16 @@ impl From<Incident> for IncidentSummary {
     }
 }
 
+/// A run that worked on an incident, with its steps.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct WorkedRun {
+    /// The run.
+    #[serde(flatten)]
+    pub run: Run,
+    /// Its steps, in order of start, those of its present course.
+    pub steps: Vec<Step>,
+}
+
 /// An incident with everything that belongs to it.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct IncidentDetail {
@@ -95,7 +106,7 @@ pub struct IncidentDetail {
     /// Its decisions, oldest first.
     pub decisions: Vec<Decision>,
     /// Its runs, oldest first.
-    pub runs: Vec<Run>,
+    pub runs: Vec<WorkedRun>,
     /// What the asker could do.
     pub allowed_actions: Vec<AllowedAction>,
 }
@@ -177,9 +188,14 @@ pub async fn get(
     }
     let mut runs = Vec::with_capacity(incident.runs.len());
     for run in &incident.runs {
-        runs.extend(records.get::<Run>(run.as_str()).await?);
+        let Some(run) = records.get::<Run>(run.as_str()).await? else { continue };
+        let story = app.engine.stories().story(&run, None).await;
+        // A run whose journal is gone or cannot be read is still worth naming.
+        let steps = story.map(|s| s.view.steps).unwrap_or_default();
+        let steps = steps.into_iter().filter(|s| !s.revised).map(|s| s.step).collect();
+        runs.push(WorkedRun { run, steps });
     }
-    let active = runs.iter().any(|r| !r.status.is_over());
+    let active = runs.iter().any(|r| !r.run.status.is_over());
     let mut allowed_actions = incident_actions(&incident, active, asker.role);
     if let Some(newest) = decisions.last() {
         allowed_actions.extend(engine::command::decision_actions(newest, incident.is_open(), asker.role));

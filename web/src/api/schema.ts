@@ -4,6 +4,57 @@
  */
 
 export interface paths {
+    "/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists questions, newest first. */
+        get: operations["list_approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/approvals/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agrees. Who may is said by the question itself. */
+        post: operations["approve_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/approvals/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Refuses. Who may is said by the question itself. */
+        post: operations["reject_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/audit": {
         parameters: {
             query?: never;
@@ -408,10 +459,62 @@ export interface paths {
         get: operations["list_runs"];
         put?: never;
         /**
-         * Starts a runbook. An `Idempotency-Key` header (1 to 200 characters) makes a repeated request the same run;
+         * Starts a workflow. An `Idempotency-Key` header (1 to 200 characters) makes a repeated request the same run;
          *     a key that was used for another request is refused.
          */
         post: operations["create_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes every run that fits, newest first, one after the other. Each change is audited on its own. */
+        post: operations["change_runs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Holds in force: their runs do not go on, new ones do not begin. */
+        get: operations["get_holds"];
+        /** Holds every run of a scope, or lifts the hold. */
+        put: operations["update_hold"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says what a run would do, and does nothing of it. */
+        post: operations["plan_run"];
         delete?: never;
         options?: never;
         head?: never;
@@ -425,7 +528,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One run. */
+        /** One run with its steps, as it is, or as it was after an earlier record of its journal. */
         get: operations["get_run"];
         put?: never;
         post?: never;
@@ -446,6 +549,142 @@ export interface paths {
         put?: never;
         /** Ends a run; what it did is undone. */
         post: operations["cancel_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/journal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The journal of a run, one line for each event. */
+        get: operations["list_run_journal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/migrate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a run follow another version of its workflow from where it stands. */
+        post: operations["migrate_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Holds a run before its next call. */
+        post: operations["pause_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a held run go on. */
+        post: operations["resume_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a step of a run again, and everything after it; also of a run that is over. */
+        post: operations["retry_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a step of a run as done, and goes on after it; also of a run that is over. */
+        post: operations["skip_run_step"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists workflows with a schedule, by name. Those that are shipped rest until somebody lets them start runs. */
+        get: operations["list_schedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/schedules/{workflow}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Lets a schedule start runs, or rest. */
+        put: operations["update_schedule"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -646,10 +885,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workflows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists workflows by name, shipped ones first. */
+        get: operations["list_workflows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workflows/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The JSON Schema of workflow documents, with descriptions: for editors. */
+        get: operations["get_workflow_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workflows/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says whether a text is a workflow, and where it is not. Stores nothing. */
+        post: operations["validate_workflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workflows/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One workflow in its newest version, or with `:version` after its name in that one. */
+        get: operations["get_workflow"];
+        /**
+         * Stores a version of a workflow. The document's own `namespace`, `name` and `version` say which; a version that
+         *     is there with another text is refused.
+         */
+        put: operations["update_workflow"];
+        post?: never;
+        /** Deletes a workflow that somebody wrote, in every version. Runs under way go on with theirs. */
+        delete: operations["delete_workflow"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workflows/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a workflow, newest first. */
+        get: operations["list_workflow_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An action that a run carried out. */
+        Act: {
+            /** @description The action. */
+            action: string;
+            /** @description When it was done. */
+            at: components["schemas"]["Timestamp"];
+            /** @description The service it touched. */
+            service: string;
+        };
         /** @description One line of what happened lately. */
         ActivityLine: {
             /** @description When. */
@@ -696,6 +1034,56 @@ export interface components {
             /** @description For a button. */
             title: string;
         };
+        /** @description An answer. */
+        Answer: {
+            /** @description Why. */
+            note?: string;
+        };
+        /** @description A question to a person that a run waits for. */
+        Approval: {
+            answered_at?: components["schemas"]["Timestamp"] | null;
+            /** @description When it was asked. */
+            asked_at: components["schemas"]["Timestamp"];
+            /** @description Who answered. */
+            by?: string | null;
+            expires_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Its id. */
+            id: components["schemas"]["ApprovalId"];
+            /** @description Idempotency key of the call. */
+            key: string;
+            /** @description The question. */
+            message: string;
+            /** @description Who may not answer, because they started the run. */
+            not?: string | null;
+            /** @description What they said. */
+            note?: string | null;
+            /** @description JSON pointer of the task. */
+            path: string;
+            /** @description Only these people may answer; everybody with the role when empty. */
+            persons: string[];
+            /** @description The least role that may answer. */
+            role: components["schemas"]["Role"];
+            /** @description The run that asks. */
+            run: components["schemas"]["RunId"];
+            /** @description The service the run touches. */
+            service?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["ApprovalState"];
+            /** @description Its workflow. */
+            workflow: string;
+        };
+        /** @description A question to a person that a run waits for. */
+        ApprovalId: string;
+        /** @description A question, with what can be done about it. */
+        ApprovalItem: components["schemas"]["Approval"] & {
+            /** @description What the asker could do. */
+            allowed_actions: components["schemas"]["AllowedAction"][];
+        };
+        /**
+         * @description Where a question stands.
+         * @enum {string}
+         */
+        ApprovalState: "pending" | "approved" | "rejected" | "expired" | "withdrawn";
         /** @description What was done, before it is chained. */
         AuditEntry: {
             /** @description Dotted verb: `run.started`, `token.created`, `session.refused`. */
@@ -777,6 +1165,40 @@ export interface components {
          * @enum {string}
          */
         BlastRadius: "instance" | "service" | "system";
+        /**
+         * @description What to do to many runs.
+         * @enum {string}
+         */
+        BulkAction: "pause" | "resume" | "cancel" | "retry";
+        /** @description A run that a bulk change left as it was. */
+        BulkRefusal: {
+            /** @description The run. */
+            id: components["schemas"]["RunId"];
+            /** @description Why. */
+            reason: string;
+        };
+        /** @description A change of every run that fits. */
+        BulkRequest: {
+            /** @description What to do. */
+            action: components["schemas"]["BulkAction"];
+            /** @description Only say how many fit. */
+            dry_run?: boolean;
+            /** @description To which runs. */
+            filter: components["schemas"]["RunFilter"];
+            /** @description To at most this many, 1 to 1000; 100 unless told. */
+            limit?: number | null;
+            /** @description Why. */
+            reason?: string;
+        };
+        /** @description What came of a bulk change. */
+        BulkResult: {
+            /** @description Runs that were changed. */
+            done: number;
+            /** @description Runs that fit. */
+            matched: number;
+            /** @description Runs that were not, and why. */
+            refused: components["schemas"]["BulkRefusal"][];
+        };
         /** @description A ranked hypothesis with its evidence. */
         Cause: {
             change?: components["schemas"]["ChangeId"] | null;
@@ -1202,6 +1624,13 @@ export interface components {
          * @enum {string}
          */
         FindingState: "firing" | "cleared";
+        /** @description A diagram: tasks and the ways between them. Also for a document that somebody is writing. */
+        Graph: {
+            /** @description Ways from task to task, with `label` where only some runs take them. */
+            edges: Record<string, unknown>[];
+            /** @description Tasks; `id` is the JSON pointer in the document. `kind`, `name`, `call`, `parent` say more. */
+            nodes: Record<string, unknown>[];
+        };
         /** @description What one guard said. A guard can only make a decision more careful. */
         GuardReport: {
             /** @description Whether it spoke up. */
@@ -1225,6 +1654,29 @@ export interface components {
             from: components["schemas"]["Timestamp"];
             /** @description First instant after. */
             to: components["schemas"]["Timestamp"];
+        };
+        /** @description Runs of a scope are held until it is lifted; new ones do not begin. */
+        Hold: components["schemas"]["Scope"] & {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who set it. */
+            by: string;
+            /** @description Why. */
+            reason: string;
+        };
+        /** @description A hold to set or lift. */
+        HoldRequest: components["schemas"]["Scope"] & {
+            /** @description Whether it shall be held. */
+            held: boolean;
+            /** @description Why. */
+            reason?: string;
+        };
+        /** @description Holds in force. */
+        HoldsView: {
+            /** @description What the asker could do. */
+            allowed_actions: components["schemas"]["AllowedAction"][];
+            /** @description The holds. */
+            items: components["schemas"]["Hold"][];
         };
         /**
          * @description How bad for the business.
@@ -1382,6 +1834,17 @@ export interface components {
          * @enum {string}
          */
         InstanceState: "starting" | "running" | "stopped" | "exited";
+        /** @description A line of the journal of a run. */
+        JournalItem: {
+            /** @description When it happened. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Sequence of its record. */
+            sequence: number;
+            /** @description What happened and what came of it. */
+            summary: string;
+            /** @description Type of the event: `call_succeeded`. */
+            type: string;
+        };
         /** @description How well the loop works, over the incidents resolved in the last 24 hours. */
         Kpis: {
             /**
@@ -1465,6 +1928,16 @@ export interface components {
          * @enum {string}
          */
         MetricKind: "gauge" | "counter";
+        /** @description The version to follow. */
+        MigrateRequest: {
+            /** @description The version; the newest unless told. */
+            version?: string | null;
+        };
+        /**
+         * @description Where a workflow comes from.
+         * @enum {string}
+         */
+        Origin: "shipped" | "own";
         /** @description What came of one run, with the confidence it was started with. */
         Outcome: {
             /** @description When. */
@@ -1515,6 +1988,16 @@ export interface components {
             stop_switch: components["schemas"]["StopSwitch"];
             /** @description What happened lately, newest first. */
             timeline: components["schemas"]["ActivityLine"][];
+        };
+        /** @description A page of a list. */
+        Page_ApprovalItem: {
+            /** @description The items, in the order the list is documented to have. */
+            items: (components["schemas"]["Approval"] & {
+                /** @description What the asker could do. */
+                allowed_actions: components["schemas"]["AllowedAction"][];
+            })[];
+            /** @description Pass as `cursor` for the next page; null at the end. */
+            next?: string | null;
         };
         /** @description A page of a list. */
         Page_AuditRow: {
@@ -1633,6 +2116,22 @@ export interface components {
             next?: string | null;
         };
         /** @description A page of a list. */
+        Page_JournalItem: {
+            /** @description The items, in the order the list is documented to have. */
+            items: {
+                /** @description When it happened. */
+                at: components["schemas"]["Timestamp"];
+                /** @description Sequence of its record. */
+                sequence: number;
+                /** @description What happened and what came of it. */
+                summary: string;
+                /** @description Type of the event: `call_succeeded`. */
+                type: string;
+            }[];
+            /** @description Pass as `cursor` for the next page; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
         Page_LogRecord: {
             /** @description The items, in the order the list is documented to have. */
             items: {
@@ -1681,35 +2180,15 @@ export interface components {
             next?: string | null;
         };
         /** @description A page of a list. */
-        Page_Run: {
+        Page_RunItem: {
             /** @description The items, in the order the list is documented to have. */
-            items: {
-                /** @description The incident's, or its own. */
-                correlation_id: components["schemas"]["CorrelationId"];
-                ended_at?: components["schemas"]["Timestamp"] | null;
-                /** @description Why it failed. */
-                error?: string | null;
-                /** @description Its id. */
-                id: components["schemas"]["RunId"];
-                /** @description Its input. */
-                input: Record<string, unknown>;
-                /** @description Its output, once completed. */
-                output: Record<string, unknown>;
-                /** @description Why it exists. */
-                purpose: components["schemas"]["RunPurpose"];
-                /** @description The service it touches. */
-                service?: string | null;
-                /** @description When it was accepted. */
-                started_at: components["schemas"]["Timestamp"];
-                /** @description Where it stands. */
-                status: components["schemas"]["RunStatus"];
-                /** @description Its steps, in order of start. */
-                steps: components["schemas"]["Step"][];
-                /** @description Version of the definition it runs on. */
-                version: string;
-                /** @description The runbook, or the workflow's `namespace/name`. */
-                workflow: string;
-            }[];
+            items: (components["schemas"]["Run"] & {
+                /** @description What the asker could do. */
+                allowed_actions: components["schemas"]["AllowedAction"][];
+                /** @description Name of the innermost task under way. */
+                current_step?: string | null;
+                parent?: components["schemas"]["RunId"] | null;
+            })[];
             /** @description Pass as `cursor` for the next page; null at the end. */
             next?: string | null;
         };
@@ -1739,6 +2218,25 @@ export interface components {
                 title: string;
                 /** @description Its record so far. */
                 track: components["schemas"]["Track"][];
+            }[];
+            /** @description Pass as `cursor` for the next page; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_ScheduleItem: {
+            /** @description The items, in the order the list is documented to have. */
+            items: {
+                /** @description What the asker could do. */
+                allowed_actions: components["schemas"]["AllowedAction"][];
+                /** @description Whether it starts runs. */
+                enabled: boolean;
+                last_due_at?: components["schemas"]["Timestamp"] | null;
+                last_run?: components["schemas"]["RunId"] | null;
+                next?: components["schemas"]["Timestamp"] | null;
+                /** @description The schedule as the document says it: `cron`, `every`, `after` or `on`. */
+                schedule: Record<string, unknown>;
+                /** @description The workflow: runbook name or `namespace.name`. */
+                workflow: string;
             }[];
             /** @description Pass as `cursor` for the next page; null at the end. */
             next?: string | null;
@@ -1842,6 +2340,73 @@ export interface components {
             /** @description Pass as `cursor` for the next page; null at the end. */
             next?: string | null;
         };
+        /** @description A page of a list. */
+        Page_WorkflowSummary: {
+            /** @description The items, in the order the list is documented to have. */
+            items: {
+                /** @description What the asker could do. */
+                allowed_actions: components["schemas"]["AllowedAction"][];
+                /** @description What it is started by: runbook name or `namespace.name`. */
+                id: string;
+                /** @description Its name. */
+                name: string;
+                /** @description Its namespace. */
+                namespace: string;
+                /** @description Where it comes from. */
+                origin: components["schemas"]["Origin"];
+                /** @description The schedule as the document says it; null when it starts by hand only. */
+                schedule: Record<string, unknown>;
+                /** @description What it does. */
+                summary: string;
+                /** @description Its title, or its name. */
+                title: string;
+                /** @description Its newest version. */
+                version: string;
+                /** @description How many versions there are. */
+                versions: number;
+            }[];
+            /** @description Pass as `cursor` for the next page; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_WorkflowVersion: {
+            /** @description The items, in the order the list is documented to have. */
+            items: {
+                at?: components["schemas"]["Timestamp"] | null;
+                /** @description Who stored it. */
+                by?: string | null;
+                /** @description Whether new runs follow it. */
+                current: boolean;
+                /** @description Its text, YAML. */
+                source: string;
+                /** @description The version. */
+                version: string;
+            }[];
+            /** @description Pass as `cursor` for the next page; null at the end. */
+            next?: string | null;
+        };
+        /** @description What to try. */
+        PlanRequest: {
+            /** @description Its input. */
+            input?: Record<string, unknown>;
+            /** @description Or a text. */
+            source?: string | null;
+            /** @description A known workflow. */
+            workflow?: string | null;
+        };
+        /** @description A call that a run would make. */
+        PlannedCall: {
+            /** @description Whether it is made exactly so, whatever others answer. */
+            certain: boolean;
+            /** @description The function. */
+            function: string;
+            /** @description Its parameters, as far as known. */
+            parameters: Record<string, unknown>;
+            /** @description JSON pointer of the task. */
+            path: string;
+            /** @description What it would do, one sentence. */
+            would: string;
+        };
         /** @description A rule of the table. */
         PolicyRule: {
             /** @description When it matches (CEL). */
@@ -1893,6 +2458,11 @@ export interface components {
             /** @description Where the code is explained: `/docs/errors/<code>`. */
             type: string;
         };
+        /** @description Why. */
+        Reason: {
+            /** @description In a person's words. */
+            reason?: string;
+        };
         /** @description A workflow proposed for an incident. */
         Recommendation: {
             /** @description Actions it calls, in order of appearance. */
@@ -1935,6 +2505,13 @@ export interface components {
             /** @description In a person's words. */
             note: string;
         };
+        /** @description What to begin again. */
+        RetryRequest: {
+            /** @description What to give it in place of what it had. */
+            input: Record<string, unknown>;
+            /** @description The step; the one that failed unless told. */
+            step?: number | null;
+        };
         /**
          * @description What a person or a token may do. Each role includes those before it.
          * @enum {string}
@@ -1953,13 +2530,19 @@ export interface components {
             /** @description The verdict it stands for. */
             verdict: components["schemas"]["Verdict"];
         };
-        /** @description One durable execution of a workflow. */
+        /** @description One durable execution of a workflow, at a glance. Its steps are told by its journal. */
         Run: {
+            /** @description The newest actions it carried out, oldest first; at most 64. */
+            acts: components["schemas"]["Act"][];
             /** @description The incident's, or its own. */
             correlation_id: components["schemas"]["CorrelationId"];
+            /** @description JSON pointers of the innermost tasks under way, oldest first; at most 8. */
+            current: string[];
             ended_at?: components["schemas"]["Timestamp"] | null;
             /** @description Why it failed. */
             error?: string | null;
+            /** @description Who or what holds it: a person's name, or `hold:` and a scope. */
+            held_by?: string | null;
             /** @description Its id. */
             id: components["schemas"]["RunId"];
             /** @description Its input. */
@@ -1974,24 +2557,105 @@ export interface components {
             started_at: components["schemas"]["Timestamp"];
             /** @description Where it stands. */
             status: components["schemas"]["RunStatus"];
-            /** @description Its steps, in order of start. */
-            steps: components["schemas"]["Step"][];
-            /** @description Version of the definition it runs on. */
+            /** @description Steps that ended well or were skipped. */
+            steps_done: number;
+            /** @description Steps that failed. */
+            steps_failed: number;
+            /** @description Whether something it did was undone. */
+            undone: boolean;
+            /** @description Version of the definition it follows. */
             version: string;
-            /** @description The runbook, or the workflow's `namespace/name`. */
+            /** @description What it waits for, one sentence; none when it works or is over. */
+            waits_for?: string | null;
+            /** @description The runbook, or the workflow's `namespace.name`. */
             workflow: string;
         };
-        /** @description A run, its definition and what can be done about it. */
-        RunDetail: {
-            /** @description What the asker could do. */
-            allowed_actions: components["schemas"]["AllowedAction"][];
-            /** @description The workflow it runs on, as JSON. */
+        /** @description A run, its steps and definition, as it is or was. */
+        RunDetail: components["schemas"]["RunItem"] & {
+            /**
+             * Format: int64
+             * @description The record that was asked for.
+             */
+            at: number;
+            /** @description Runs that it called, oldest first. */
+            children: components["schemas"]["RunItem"][];
+            /** @description What tasks had exported, as `$context`. */
+            context: Record<string, unknown>;
+            /** @description The workflow it follows, as JSON. */
             definition: Record<string, unknown>;
-            /** @description The run. */
-            run: components["schemas"]["Run"];
+            /** @description Its diagram. */
+            graph: components["schemas"]["Graph"];
+            /**
+             * Format: int64
+             * @description How many records its journal has.
+             */
+            records: number;
+            /** @description Its steps up to that record, in order of start. */
+            steps: components["schemas"]["StepItem"][];
+        };
+        /** @description Conditions on runs; all must hold. */
+        RunFilter: {
+            /**
+             * @description Where the page before ended.
+             * @default null
+             */
+            cursor: string | null;
+            /**
+             * @description Incident id.
+             * @default null
+             */
+            incident: string | null;
+            /**
+             * @description At most this many, 1 to 1000; 50 unless told.
+             * @default null
+             */
+            limit: number | null;
+            /**
+             * @description Why it exists: `incident`, `manual`, `schedule`, `event`, `subflow`.
+             * @default null
+             */
+            purpose: string | null;
+            /**
+             * @description The service it touches.
+             * @default null
+             */
+            service: string | null;
+            /** @default null */
+            since: components["schemas"]["Timestamp"] | null;
+            /** @default null */
+            status: components["schemas"]["RunStatus"] | null;
+            /**
+             * @description Text in its id, workflow, service, error or what it waits for.
+             * @default null
+             */
+            text: string | null;
+            /** @default null */
+            until: components["schemas"]["Timestamp"] | null;
+            /**
+             * @description Workflow or runbook name.
+             * @default null
+             */
+            workflow: string | null;
         };
         /** @description A run of a workflow. */
         RunId: string;
+        /** @description A run in a list, with what can be done about it. */
+        RunItem: components["schemas"]["Run"] & {
+            /** @description What the asker could do. */
+            allowed_actions: components["schemas"]["AllowedAction"][];
+            /** @description Name of the innermost task under way. */
+            current_step?: string | null;
+            parent?: components["schemas"]["RunId"] | null;
+        };
+        /** @description What a run would do. */
+        RunPlan: {
+            /** @description Calls in the order they would be made when each succeeds. */
+            calls: components["schemas"]["PlannedCall"][];
+            /** @description Why it ends early, when it does. */
+            note?: string | null;
+            /** @description JSON pointers of calls that this course does not come by. */
+            otherwise: string[];
+        };
         /** @description Why a run exists. */
         RunPurpose: {
             /** @description What kind of failure it fixes. */
@@ -2013,13 +2677,30 @@ export interface components {
             actor: string;
             /** @enum {string} */
             type: "manual";
+        } | {
+            /** @description The time it was due. */
+            due_at: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            type: "schedule";
+        } | {
+            /** @description The id of the newest of them. */
+            event: string;
+            /** @enum {string} */
+            type: "event";
+        } | {
+            /** @description The idempotency key of the call. */
+            key: string;
+            /** @description That run. */
+            run: components["schemas"]["RunId"];
+            /** @enum {string} */
+            type: "subflow";
         };
         /** @description What to run. */
         RunRequest: {
-            /** @description Input of its workflow; an empty object unless told. */
+            /** @description Its input; an empty object unless told. */
             input?: Record<string, unknown>;
-            /** @description Runbook name. */
-            runbook: string;
+            /** @description Runbook name, or `namespace.name` with or without `:version`. */
+            workflow: string;
         };
         /** @description The run that was started. */
         RunStarted: {
@@ -2066,6 +2747,40 @@ export interface components {
             title: string;
             /** @description Its record so far. */
             track: components["schemas"]["Track"][];
+        };
+        /** @description A workflow with a schedule. */
+        ScheduleItem: {
+            /** @description What the asker could do. */
+            allowed_actions: components["schemas"]["AllowedAction"][];
+            /** @description Whether it starts runs. */
+            enabled: boolean;
+            last_due_at?: components["schemas"]["Timestamp"] | null;
+            last_run?: components["schemas"]["RunId"] | null;
+            next?: components["schemas"]["Timestamp"] | null;
+            /** @description The schedule as the document says it: `cron`, `every`, `after` or `on`. */
+            schedule: Record<string, unknown>;
+            /** @description The workflow: runbook name or `namespace.name`. */
+            workflow: string;
+        };
+        /** @description Whether a schedule shall start runs. */
+        ScheduleRequest: {
+            /** @description Whether it shall. */
+            enabled: boolean;
+        };
+        /** @description What a hold holds. */
+        Scope: {
+            /** @enum {string} */
+            scope: "all";
+        } | {
+            /** @description Runs that touch this service. */
+            name: string;
+            /** @enum {string} */
+            scope: "service";
+        } | {
+            /** @description Runs of this workflow. */
+            name: string;
+            /** @enum {string} */
+            scope: "workflow";
         };
         /** @description A series that exists. */
         SeriesName: {
@@ -2209,6 +2924,30 @@ export interface components {
             /** @description The ticket. */
             ticket: string;
         };
+        /** @description What to take as done. */
+        SkipRequest: {
+            /** @description What it is taken to have given; its input unless told. */
+            output: Record<string, unknown>;
+            /** @description Why. */
+            reason: string;
+            /** @description The step; the one that failed unless told. */
+            step?: number | null;
+        };
+        /** @description What is wrong with a text. */
+        SourceError: {
+            /**
+             * Format: int32
+             * @description Column, from 1.
+             */
+            column: number;
+            /**
+             * Format: int32
+             * @description Line, from 1.
+             */
+            line: number;
+            /** @description What is wrong and what to do. */
+            message: string;
+        };
         /** @description Every part and its state. */
         Status: {
             /** @description The parts. */
@@ -2246,6 +2985,19 @@ export interface components {
             started_at: components["schemas"]["Timestamp"];
             /** @description Where it stands. */
             status: components["schemas"]["StepStatus"];
+        };
+        /** @description A step, with what can be done about it. */
+        StepItem: components["schemas"]["Step"] & {
+            /** @description What the asker could do. */
+            allowed_actions: components["schemas"]["AllowedAction"][];
+            /** @description Its place in the order in which steps began. */
+            n: number;
+            /** @description What a person did to it. */
+            note?: string | null;
+            /** @description The step it is inside of. */
+            parent?: number | null;
+            /** @description Whether the run went back to before it. */
+            revised: boolean;
         };
         /**
          * @description Status of one step.
@@ -2390,11 +3142,68 @@ export interface components {
             /** @description Time of the newest outcome. */
             updated_at: components["schemas"]["Timestamp"];
         };
+        /** @description Whether a text is a workflow. */
+        Validation: {
+            /** @description What is wrong. */
+            errors: components["schemas"]["SourceError"][];
+            graph?: components["schemas"]["Graph"] | null;
+            /** @description Whether it is. */
+            valid: boolean;
+        };
         /**
          * @description What the policy says.
          * @enum {string}
          */
         Verdict: "auto_resolve" | "schedule_maintenance" | "escalate_human";
+        /** @description A workflow, whole. */
+        WorkflowDetail: components["schemas"]["WorkflowSummary"] & {
+            /** @description Its text as JSON. */
+            definition: Record<string, unknown>;
+            /** @description Its diagram. */
+            graph: components["schemas"]["Graph"];
+            /** @description Its text, YAML. */
+            source: string;
+        };
+        /** @description The text of a workflow. */
+        WorkflowSource: {
+            /** @description YAML or JSON. */
+            source: string;
+        };
+        /** @description A workflow in a list. */
+        WorkflowSummary: {
+            /** @description What the asker could do. */
+            allowed_actions: components["schemas"]["AllowedAction"][];
+            /** @description What it is started by: runbook name or `namespace.name`. */
+            id: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its namespace. */
+            namespace: string;
+            /** @description Where it comes from. */
+            origin: components["schemas"]["Origin"];
+            /** @description The schedule as the document says it; null when it starts by hand only. */
+            schedule: Record<string, unknown>;
+            /** @description What it does. */
+            summary: string;
+            /** @description Its title, or its name. */
+            title: string;
+            /** @description Its newest version. */
+            version: string;
+            /** @description How many versions there are. */
+            versions: number;
+        };
+        /** @description A version of a workflow. */
+        WorkflowVersion: {
+            at?: components["schemas"]["Timestamp"] | null;
+            /** @description Who stored it. */
+            by?: string | null;
+            /** @description Whether new runs follow it. */
+            current: boolean;
+            /** @description Its text, YAML. */
+            source: string;
+            /** @description The version. */
+            version: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -2404,6 +3213,107 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_approvals: {
+        parameters: {
+            query?: {
+                /** @description Where it stands. */
+                state?: components["schemas"]["ApprovalState"];
+                /** @description The run that asks. */
+                run?: string;
+                /** @description Where the page before ended. */
+                cursor?: string;
+                /** @description At most this many, 1 to 1000; 50 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ApprovalItem"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Answer"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reject_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Answer"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_audit: {
         parameters: {
             query?: {
@@ -3213,6 +4123,18 @@ export interface operations {
                 status?: components["schemas"]["RunStatus"];
                 /** @description Incident id. */
                 incident?: string;
+                /** @description Workflow or runbook name. */
+                workflow?: string;
+                /** @description The service it touches. */
+                service?: string;
+                /** @description Why it exists: `incident`, `manual`, `schedule`, `event`, `subflow`. */
+                purpose?: string;
+                /** @description Text in its id, workflow, service, error or what it waits for. */
+                text?: string;
+                /** @description Accepted at or after this time (RFC 3339). */
+                since?: components["schemas"]["Timestamp"];
+                /** @description Accepted before this time (RFC 3339). */
+                until?: components["schemas"]["Timestamp"];
                 /** @description Where the page before ended. */
                 cursor?: string;
                 /** @description At most this many, 1 to 1000; 50 unless told. */
@@ -3229,7 +4151,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_Run"];
+                    "application/json": components["schemas"]["Page_RunItem"];
                 };
             };
             /** @description An error: see `code` and `detail` */
@@ -3278,9 +4200,136 @@ export interface operations {
             };
         };
     };
-    get_run: {
+    change_runs: {
         parameters: {
             query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResult"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_holds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldsView"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldsView"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plan_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunPlan"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_run: {
+        parameters: {
+            query?: {
+                /** @description Only the records up to this one; all unless told. */
+                at?: number;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3317,6 +4366,137 @@ export interface operations {
             };
             cookie?: never;
         };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_run_journal: {
+        parameters: {
+            query?: {
+                /** @description Only records after this one. */
+                after?: number;
+                /** @description At most this many, 1 to 1000; 50 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_JournalItem"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    migrate_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MigrateRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pause_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
         requestBody?: never;
         responses: {
             204: {
@@ -3324,6 +4504,132 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetryRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    skip_run_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SkipRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ScheduleItem"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workflow: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleItem"];
+                };
             };
             /** @description An error: see `code` and `detail` */
             default: {
@@ -3782,6 +5088,216 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Track"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_workflows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WorkflowSummary"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_workflow_schema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    validate_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkflowSource"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Validation"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowDetail"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkflowSource"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowDetail"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_workflow_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WorkflowVersion"];
                 };
             };
             /** @description An error: see `code` and `detail` */
