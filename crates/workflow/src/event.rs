@@ -103,7 +103,8 @@ pub enum Event {
         /// The state from which it goes on.
         snapshot: Box<Snapshot>,
     },
-    /// The state as it was here, so that a long journal need not be read from its start. Changes nothing.
+    /// The state as it was here, so that a long journal need not be read from its start. Changes nothing, and
+    /// must follow right after the events whose state it holds.
     Snapshot {
         /// When it was taken.
         at: Timestamp,

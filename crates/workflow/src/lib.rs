@@ -16,6 +16,7 @@ mod error;
 mod event;
 mod expression;
 mod filter;
+mod graph;
 mod machine;
 mod plan;
 mod revise;
@@ -35,8 +36,9 @@ pub use expression::{
     truthy,
 };
 pub use filter::{EventFilter, cloud_event, matches};
+pub use graph::{END, Graph, GraphEdge, GraphNode, Part, START, Way};
 pub use machine::{MAX_CONSUMED, MAX_QUEUED, MAX_RUN_STEPS, apply, replay, start};
-pub use plan::{Plan, PlannedCall, plan};
+pub use plan::{Otherwise, Plan, PlannedCall, PlannedUndo, plan};
 pub use revise::{Revised, Revision, retry_point, revise};
 pub use schema::Schema;
 pub use snapshot::Snapshot;

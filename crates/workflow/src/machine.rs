@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::definition::Definition;
 use crate::event::{Change, Effect, Event};
+use crate::plan::dry::Dry;
 use crate::state::{
     Activity, Move, Node, NodeId, PendingCall, PendingTimer, Phase, Purpose, ROOT, State, call_effect,
     last_effect,
@@ -45,24 +46,32 @@ pub fn start(
 /// An event that answers nothing that is open (a second answer, a timer of a task that ended) changes nothing
 /// and asks for nothing: delivery may repeat.
 pub fn apply(definition: &Definition, state: &mut State, event: &Event) -> Vec<Effect> {
-    advance(definition, state, event, None, None)
+    advance(definition, state, event, Watch::default())
 }
 
-/// As [`apply`], for who wants to see more or less of it: `recorder` is told of every step, and with
-/// `stop_before` the machine stops in the middle, just before that step begins. What is left of the transition
-/// is then in the state.
+/// What is wanted of a transition beyond its effects.
+#[derive(Default)]
+pub(crate) struct Watch<'a> {
+    /// Is told of every step.
+    pub(crate) recorder: Option<&'a mut Recorder>,
+    /// The machine stops in the middle, just before this step begins; what is left to be done is in the state.
+    pub(crate) stop_before: Option<usize>,
+    /// Answers are not known.
+    pub(crate) dry: Option<&'a Dry>,
+}
+
+/// As [`apply`], watched.
 pub(crate) fn advance(
     definition: &Definition,
     state: &mut State,
     event: &Event,
-    recorder: Option<&mut Recorder>,
-    stop_before: Option<usize>,
+    watch: Watch<'_>,
 ) -> Vec<Effect> {
     if state.is_over() && !matches!(event, Event::Revised { .. }) {
         return Vec::new();
     }
     state.now = state.now.max(event.at());
-    let mut machine = Machine { definition, state, effects: Vec::new(), recorder, stop_before };
+    let mut machine = Machine { definition, state, effects: Vec::new(), watch };
     machine.take(event);
     machine.run();
     machine.effects
@@ -86,8 +95,7 @@ struct Machine<'a> {
     definition: &'a Definition,
     state: &'a mut State,
     effects: Vec<Effect>,
-    recorder: Option<&'a mut Recorder>,
-    stop_before: Option<usize>,
+    watch: Watch<'a>,
 }
 
 impl Machine<'_> {
@@ -116,9 +124,11 @@ impl Machine<'_> {
             Event::Snapshot { snapshot, .. } => {
                 // Folding may begin here; a state that came here event by event is the same already.
                 if self.state.phase == Phase::Pending {
+                    let now = self.state.now;
                     *self.state = snapshot.state().clone();
+                    self.state.now = self.state.now.max(now);
                     let state = &*self.state;
-                    if let Some(recorder) = self.recorder.as_deref_mut() {
+                    if let Some(recorder) = self.watch.recorder.as_deref_mut() {
                         recorder.begins_at(state);
                     }
                 }
@@ -130,7 +140,7 @@ impl Machine<'_> {
         loop {
             while let Some(next) = self.state.moves.pop_front() {
                 match next {
-                    Move::Begin { .. } if self.stop_before == Some(self.state.steps.begun) => {
+                    Move::Begin { .. } if self.watch.stop_before == Some(self.state.steps.begun) => {
                         self.state.moves.push_front(next);
                         return;
                     }
@@ -139,6 +149,7 @@ impl Machine<'_> {
                     Move::Done { node, output, then } => self.task_done(node, output, then),
                     Move::Fail { node, error } => self.fail(node, error),
                     Move::Fire { timer } => self.timer_fired(&timer),
+                    Move::Hear { id, event } => self.event_received(&id, &event),
                 }
             }
             if !self.settle() {
@@ -213,8 +224,10 @@ impl Machine<'_> {
         };
         for child in below {
             self.release(child);
+            // A task that undoes what happened inside it has failed already.
             if let Some(node) = self.state.nodes.remove(&child)
                 && let Some(step) = node.step
+                && !matches!(node.activity, Activity::Undo { .. })
             {
                 let path = node.task.map_or_else(String::new, |t| self.definition.task(t).path.clone());
                 self.end_step(step, StepStatus::Cancelled, None);
@@ -252,7 +265,7 @@ impl Machine<'_> {
 
     /// Tells the recorder, when there is one.
     fn record(&mut self, tell: impl FnOnce(&mut Recorder)) {
-        if let Some(recorder) = self.recorder.as_deref_mut() {
+        if let Some(recorder) = self.watch.recorder.as_deref_mut() {
             tell(recorder);
         }
     }

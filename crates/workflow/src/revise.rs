@@ -20,6 +20,9 @@ use crate::state::{Activity, Beginning, Move, PendingCall, PendingTimer, Phase, 
 use crate::trail::{Answer, History, Recorder};
 use crate::yaml::clip;
 
+/// Most events that are heard again by what listened beside the step.
+const MAX_HEARD: usize = 1_000;
+
 /// What a person wants.
 #[derive(Clone, Debug)]
 pub enum Revision<'a> {
@@ -58,7 +61,8 @@ pub struct Revised {
     pub effects: Vec<Effect>,
 }
 
-/// Changes the course of a run.
+/// Changes the course of a run. The event must be journaled right after the events it was computed from: it holds
+/// the state they lead to.
 ///
 /// # Errors
 /// It cannot be done; one sentence says why and what can be done instead.
@@ -128,6 +132,9 @@ struct Place<'a> {
     definition: &'a Definition,
     then: State,
     now: &'a State,
+    /// How many events had come then, and those that came since.
+    heard: usize,
+    since: &'a [Event],
 }
 
 impl<'a> Place<'a> {
@@ -165,7 +172,10 @@ impl<'a> Place<'a> {
             );
         }
         counterpart::remap(&mut then, definition, history.definition())?;
-        Ok(Self { path: shown.path.clone(), recorder, definition: history.definition(), then, now })
+        let heard = recorded.event;
+        let since = history.events().get(heard..).unwrap_or_default();
+        let definition = history.definition();
+        Ok(Self { path: shown.path.clone(), recorder, definition, then, now, heard, since })
     }
 
     /// The oldest step that was done when the step began and has been undone since.
@@ -210,7 +220,10 @@ impl<'a> Place<'a> {
             *begin = how;
         }
         take_back_undos(&mut state, now);
-        keep_calls(&mut state, &then, now, self.recorder);
+        let mut known = keep_calls(&mut state, &then, now, self.recorder);
+        known.extend(events_since(&then, self.heard, self.since)?);
+        known.sort_by_key(|(order, _)| *order);
+        state.moves.extend(known.into_iter().map(|(_, known)| known));
         keep_timers(&mut state, &then, self.definition, at);
         Ok(state)
     }
@@ -232,7 +245,9 @@ fn take_back_undos(state: &mut State, now: &State) {
 
 /// Calls under way outside stay known until they are answered. What the run waited for when the step began is
 /// taken from its answer when it has one that still holds, and asked for again when it has none.
-fn keep_calls(state: &mut State, then: &State, now: &State, recorder: &Recorder) {
+///
+/// Gives what is known already, with its place in the journal.
+fn keep_calls(state: &mut State, then: &State, now: &State, recorder: &Recorder) -> Vec<(usize, Move)> {
     let waited = |key: &str| then.calls.get(key).is_some_and(|c| c.node.is_some());
     for (key, call) in now.calls.iter().filter(|(_, c)| c.asked && c.undoes.is_none()) {
         let node = call.node.filter(|_| waited(key));
@@ -266,8 +281,25 @@ fn keep_calls(state: &mut State, then: &State, now: &State, recorder: &Recorder)
         }
         state.calls.insert(key, PendingCall { asked: false, ..call.clone() });
     }
-    answered.sort_by_key(|(order, _)| *order);
-    state.moves.extend(answered.into_iter().map(|(_, done)| done));
+    answered
+}
+
+/// Events that came since for what listened when the step began: they will not come again.
+fn events_since(then: &State, heard: usize, since: &[Event]) -> Result<Vec<(usize, Move)>, String> {
+    let events = since.iter().enumerate().filter_map(|(i, event)| match event {
+        Event::EventReceived { id, event, .. } if then.listens.contains_key(id) => {
+            Some((heard + i + 1, Move::Hear { id: id.clone(), event: event.clone() }))
+        }
+        _ => None,
+    });
+    let events: Vec<_> = events.take(MAX_HEARD + 1).collect();
+    if events.len() > MAX_HEARD {
+        return Err(format!(
+            "more than {MAX_HEARD} events have come since the step began for a task that listened beside it; \
+             choose a later step"
+        ));
+    }
+    Ok(events)
 }
 
 /// Timers have the time left that they had when the step began. Their ids are new: the old ones may have gone off.

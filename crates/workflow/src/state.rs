@@ -83,6 +83,8 @@ pub(crate) enum Move {
     Fail { node: NodeId, error: WorkflowError },
     /// A timer went off while the run was held.
     Fire { timer: String },
+    /// An event came that the run had not heard of at the step it went back to.
+    Hear { id: String, event: Value },
 }
 
 /// How a person wants a step to begin that began before.
@@ -314,7 +316,9 @@ impl State {
             Activity::Try { retries, .. } => retries + 1,
             _ => node.attempt,
         };
-        self.nodes.values().filter_map(|n| Some((n.step?, attempt(n)))).collect()
+        // A task that undoes what happened inside it has failed already.
+        let open = self.nodes.values().filter(|n| !matches!(n.activity, Activity::Undo { .. }));
+        open.filter_map(|n| Some((n.step?, attempt(n)))).collect()
     }
 
     /// A key that was never given out, for a call of the task at this path.

@@ -16,7 +16,7 @@ pub use records::{JournalLine, journal_lines};
 
 use crate::definition::Definition;
 use crate::event::{Effect, Event, RevisionNote};
-use crate::machine::advance;
+use crate::machine::{Watch, advance};
 use crate::state::{PendingCall, State, UnknownCall};
 use crate::view::summary;
 
@@ -69,7 +69,8 @@ impl Trail {
     /// Folds one event, as [`crate::apply`] does.
     pub fn apply(&mut self, definition: &Definition, event: &Event) -> Vec<Effect> {
         self.recorder.events += 1;
-        advance(definition, &mut self.state, event, Some(&mut self.recorder), None)
+        let watch = Watch { recorder: Some(&mut self.recorder), ..Watch::default() };
+        advance(definition, &mut self.state, event, watch)
     }
 
     /// The state after the events so far.

@@ -19,6 +19,10 @@ enum Tree {
     Set,
     Wait,
     Raise,
+    Emit,
+    Run,
+    Listen,
+    Each(Vec<Tree>),
     Do(Vec<Tree>, bool),
     Fork(Vec<Tree>, bool),
     Try { body: Vec<Tree>, retries: u8, handler: Option<Vec<Tree>> },
@@ -28,7 +32,8 @@ enum Tree {
 }
 
 fn tree() -> impl Strategy<Value = Tree> {
-    let leaf = prop_oneof![5 => Just(Tree::Call), 1 => Just(Tree::Set), 1 => Just(Tree::Wait), 1 => Just(Tree::Raise)];
+    let leaf = prop_oneof![5 => Just(Tree::Call), 1 => Just(Tree::Set), 1 => Just(Tree::Wait), 1 => Just(Tree::Raise),
+        1 => Just(Tree::Emit), 1 => Just(Tree::Run), 1 => Just(Tree::Listen)];
     leaf.prop_recursive(4, 24, 4, |inner| {
         let list = prop::collection::vec(inner.clone(), 1..4);
         prop_oneof![
@@ -36,7 +41,8 @@ fn tree() -> impl Strategy<Value = Tree> {
             (list.clone(), any::<bool>()).prop_map(|(l, c)| Tree::Fork(l, c)),
             (list.clone(), 0..3_u8, prop::option::of(list.clone()))
                 .prop_map(|(body, retries, handler)| Tree::Try { body, retries, handler }),
-            list.prop_map(Tree::Loop),
+            list.clone().prop_map(Tree::Loop),
+            list.prop_map(Tree::Each),
             inner.clone().prop_map(|t| Tree::Timed(Box::new(t))),
             inner.prop_map(|t| Tree::Skipped(Box::new(t))),
         ]
@@ -53,6 +59,20 @@ fn task_json(tree: &Tree) -> Value {
         Tree::Set => json!({"set": {"n": "${ (.n // 0) + 1 }"}}),
         Tree::Wait => json!({"wait": {"seconds": 1}}),
         Tree::Raise => json!({"raise": {"error": {"type": "https://example.com/e", "status": 500}}}),
+        Tree::Emit => {
+            json!({"emit": {"event": {"with": {"source": "https://example.com", "type": "told", "data": "${ . }"}}}})
+        }
+        Tree::Run => {
+            json!({"run": {"workflow": {"namespace": "test", "name": "other", "version": "1.0.0", "input": {"n": "${ .n }"}}},
+            "output": {"as": "$input"}})
+        }
+        Tree::Listen => {
+            json!({"listen": {"to": {"one": {"with": {"type": "go"}}}}, "output": {"as": "$input"}})
+        }
+        Tree::Each(list) => {
+            json!({"listen": {"to": {"any": [{"with": {"type": "go"}}], "until": "length > 1"}},
+            "foreach": {"item": "event", "do": list_json(list)}, "output": {"as": "$input"}})
+        }
         Tree::Do(list, compensate) => json!({"do": list_json(list), "metadata": {"compensate": compensate}}),
         Tree::Fork(list, compete) => json!({"fork": {"branches": list_json(list), "compete": compete}}),
         Tree::Try { body, retries, handler } => {
@@ -109,6 +129,8 @@ fn chance() -> impl Strategy<Value = Chance> {
 struct Driver {
     open: BTreeMap<String, (Value, bool)>,
     timers: BTreeMap<String, i64>,
+    listens: BTreeSet<String>,
+    sent: usize,
     abandoned: BTreeSet<String>,
     now: i64,
     ended: usize,
@@ -122,6 +144,8 @@ impl Driver {
         Self {
             open: BTreeMap::new(),
             timers: BTreeMap::new(),
+            listens: BTreeSet::new(),
+            sent: 0,
             abandoned: BTreeSet::new(),
             now: T0,
             ended: 0,
@@ -149,7 +173,9 @@ impl Driver {
                     self.abandoned.insert(key);
                 }
                 Effect::Finished { .. } | Effect::Failed { .. } | Effect::Cancelled { .. } => self.ended += 1,
-                Effect::Lifecycle { .. } | Effect::Listen { .. } | Effect::Unlisten { .. } => {}
+                Effect::Listen { id, .. } => assert!(self.listens.insert(id), "listening begins once"),
+                Effect::Unlisten { id } => assert!(self.listens.remove(&id), "listening ends once"),
+                Effect::Lifecycle { .. } => {}
             }
         }
     }
@@ -162,6 +188,14 @@ impl Driver {
         let at = Timestamp::from_unix_ms(self.now);
         if chance.kind == 19 && chance.pick.is_multiple_of(4) {
             return Some(Event::CancelRequested { by: "ann".into(), at });
+        }
+        if let Some(id) = self.listens.iter().nth(usize::from(chance.pick) % self.listens.len().max(1))
+            && (matches!(chance.kind, 13 | 14) || open.is_empty() && self.timers.is_empty())
+        {
+            self.sent += 1;
+            let event = json!({"specversion": "1.0", "id": self.sent.to_string(), "source": "https://example.com",
+                "type": "go", "data": {"n": self.sent}});
+            return Some(Event::EventReceived { id: id.clone(), event, at });
         }
         if open.is_empty() || chance.kind >= 15 {
             let due = self.timers.iter().min_by_key(|(_, at)| **at).map(|(id, at)| (id.clone(), *at));

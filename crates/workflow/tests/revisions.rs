@@ -78,6 +78,8 @@ impl World {
                 Effect::Lifecycle { change: Change::Revised, path, .. } => {
                     self.lines.push(format!("revised {path}").trim_end().to_owned());
                 }
+                Effect::Listen { id, .. } => self.lines.push(format!("listen {id}")),
+                Effect::Unlisten { id } => self.lines.push(format!("unlisten {id}")),
                 Effect::Finished { output } => self.lines.push(format!("finished {output}")),
                 Effect::Failed { error } => self.lines.push(format!("failed {}", error.status)),
                 Effect::Cancelled { by } => self.lines.push(format!("cancelled by {by}")),
@@ -443,6 +445,40 @@ fn a_call_beside_the_step_that_failed_or_was_undone_is_made_again() {
         world.ok("two", json!(2)).ok("three", json!(3)).ok("four", json!(4));
         assert_eq!(world.lines.last().map(String::as_str), Some("finished [2,4]"));
     }
+}
+
+#[test]
+fn events_that_came_since_are_heard_again() {
+    let body = "
+do:
+  - both:
+      fork:
+        branches:
+          - ear: {do: [{hear: {listen: {to: {one: {with: {type: go}}}}}}, {told: {call: told, with: {of: '${ .[0].n }'}}}]}
+          - hand: {do: [{act: {call: act}}, {more: {call: more}}]}
+";
+    let mut world = World::new(body);
+    let id = world.lines.iter().find_map(|l| l.strip_prefix("listen ")).expect("it listens").to_owned();
+    let event =
+        json!({"specversion": "1.0", "id": "1", "source": "https://a", "type": "go", "data": {"n": 5}});
+    world.ok("act", json!(1));
+    world.happen(Event::EventReceived { id: id.clone(), event, at: world.at() });
+    world.ok("told", json!({})).fail("more", false);
+    world.lines.clear();
+    let more = world.n("more");
+    world.retry(more);
+    let path = "/do/0/both/fork/branches/1/hand/do/1/more";
+    world.expect(&[
+        &format!("revised {path}"),
+        &format!("listen {id}"),
+        "call more {} more#1",
+        &format!("unlisten {id}"),
+        "call told {\"of\":5} told#1",
+    ]);
+    // The step that listens itself listens anew.
+    let hear = world.n("hear");
+    world.retry(hear);
+    assert_eq!(world.lines.iter().filter(|l| l.starts_with("listen ")).count(), 1, "{:?}", world.lines);
 }
 
 #[test]

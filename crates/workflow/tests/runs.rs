@@ -703,14 +703,3 @@ fn the_view_tells_the_story() {
         .collect();
     assert_eq!(told, ["first Completed {}", "second Running {}"]);
 }
-
-#[test]
-fn a_plan_names_the_calls() {
-    let definition = parse(RETRY);
-    let plan = workflow::plan(&definition, json!({}), Timestamp::from_unix_ms(T0));
-    assert_eq!(plan.calls.len(), 1);
-    assert_eq!((plan.calls[0].function.as_str(), plan.calls[0].certain), ("act", true));
-    let plan = workflow::plan(&parse(TWO_THEN_FAIL), json!({}), Timestamp::from_unix_ms(T0));
-    let certain: Vec<_> = plan.calls.iter().map(|c| (c.function.as_str(), c.certain)).collect();
-    assert_eq!(certain, [("one", true), ("two", false), ("verify", false)]);
-}

@@ -79,7 +79,7 @@ impl Machine<'_> {
             self.ask_held();
         }
         let state = &*self.state;
-        if let Some(recorder) = self.recorder.as_deref_mut() {
+        if let Some(recorder) = self.watch.recorder.as_deref_mut() {
             if fresh {
                 recorder.begins_at(state);
             }

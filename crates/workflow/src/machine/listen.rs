@@ -9,6 +9,7 @@ use crate::error::WorkflowError;
 use crate::event::{Change, Effect};
 use crate::expression::truthy;
 use crate::filter::{Correlation, EventFilter, Fixed, Matcher, Pattern, Rule, matches, read};
+use crate::plan::dry;
 use crate::state::{Activity, List, Listening, Move, NodeId, PendingListen, Purpose, listen_effect};
 
 /// Most events whose outputs one listening task keeps.
@@ -142,6 +143,10 @@ impl Machine<'_> {
         let Some(Kind::Listen(listen)) = self.node(node).task.map(|t| &definition.task(t).kind) else {
             return Ok(());
         };
+        if self.watch.dry.is_some() && dry::is_unknown(event) {
+            self.take_unknown(node, listen, event);
+            return Ok(());
+        }
         let own = listen.filters.len();
         if let Stop::Consumed { all } = listen.stop
             && self.claim(node, own..own + listen.until.len(), true, event).is_some()
@@ -184,6 +189,17 @@ impl Machine<'_> {
             self.close(node);
         }
         Ok(())
+    }
+
+    /// In a dry run one event stands for all that may come.
+    fn take_unknown(&mut self, node: NodeId, listen: &Listen, event: &Value) {
+        self.stop_listening(node);
+        if listen.each.is_some() {
+            self.listening(node).queue.push_back(event.clone());
+            self.next_turn(node);
+        } else {
+            self.state.moves.push_back(Move::Done { node, output: event.clone(), then: None });
+        }
     }
 
     /// The first of these filters that takes the event. Its correlations are fixed by that.
@@ -317,7 +333,9 @@ impl Machine<'_> {
         listening.turns.push_back(undoable);
         let old = if listening.turns.len() > MAX_TURNS { listening.turns.pop_front() } else { None };
         // Events drive this, no loop of the document does: its steps do not count towards the bound of a run.
-        self.state.steps.uncounted += begun - since;
+        let steps = &mut self.state.steps;
+        // A turn inside a turn was taken off already.
+        steps.uncounted = (steps.uncounted + begun - since).min(begun);
         if let Some(old) = old {
             // What a turn so long ago did is final; a run that listens for years must not carry it along.
             self.state.inverses.retain(|i| !old.contains(&i.key));

@@ -8,6 +8,7 @@ use crate::definition::{Kind, Transform};
 use crate::duration::{DurationSpec, milliseconds};
 use crate::error::WorkflowError;
 use crate::expression::{Expression, Template};
+use crate::plan::dry;
 use crate::state::NodeId;
 
 /// Values beyond those the node itself has.
@@ -101,7 +102,12 @@ impl Machine<'_> {
         on: &Value,
         extra: Extra<'_>,
     ) -> Result<Value, WorkflowError> {
-        template.evaluate(on, &|name| self.value(node, extra, name)).map_err(WorkflowError::expression)
+        let variable = |name: &str| self.value(node, extra, name);
+        let value = match self.watch.dry {
+            Some(_) => dry::template(template, on, &variable),
+            None => template.evaluate(on, &variable),
+        };
+        value.map_err(WorkflowError::expression)
     }
 
     /// Evaluates a condition for a node.
@@ -112,8 +118,12 @@ impl Machine<'_> {
         on: &Value,
         extra: Extra<'_>,
     ) -> Result<bool, WorkflowError> {
-        let value = condition.evaluate(on, &|name| self.value(node, extra, name));
-        value.map(|v| crate::expression::truthy(&v)).map_err(WorkflowError::expression)
+        let variable = |name: &str| self.value(node, extra, name);
+        let holds = match self.watch.dry {
+            Some(dry) => dry.holds(&self.path(node), condition, on, &variable),
+            None => condition.evaluate(on, &variable).map(|v| crate::expression::truthy(&v)),
+        };
+        holds.map_err(WorkflowError::expression)
     }
 
     /// Evaluates a lone expression for a node.
@@ -123,7 +133,11 @@ impl Machine<'_> {
         expression: &Expression,
         on: &Value,
     ) -> Result<Value, WorkflowError> {
-        let value = expression.evaluate(on, &|name| self.value(node, Extra::default(), name));
+        let variable = |name: &str| self.value(node, Extra::default(), name);
+        let value = match self.watch.dry {
+            Some(_) => dry::expression(expression, on, &variable),
+            None => expression.evaluate(on, &variable),
+        };
         value.map_err(WorkflowError::expression)
     }
 
@@ -137,6 +151,8 @@ impl Machine<'_> {
         check_before: bool,
     ) -> Result<Value, WorkflowError> {
         let check = |value: &Value| match &transform.schema {
+            // Of an answer that is not known one cannot say whether it fits.
+            Some(_) if self.watch.dry.is_some() && !dry::depends_on(value).is_empty() => Ok(()),
             Some(schema) => schema.check(value).map_err(WorkflowError::validation),
             None => Ok(()),
         };
@@ -160,6 +176,9 @@ impl Machine<'_> {
             DurationSpec::Computed(template) => {
                 let input = self.node(node).input.clone();
                 let value = self.evaluate(node, template, &input, Extra::default())?;
+                if self.watch.dry.is_some() && !dry::depends_on(&value).is_empty() {
+                    return Ok(0);
+                }
                 milliseconds(&value).map_err(WorkflowError::expression)
             }
         }

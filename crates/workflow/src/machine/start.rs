@@ -8,6 +8,7 @@ use super::{MAX_RUN_STEPS, Machine};
 use crate::definition::{Flow, Kind, TaskIndex};
 use crate::error::WorkflowError;
 use crate::event::Change;
+use crate::plan::dry;
 use crate::state::{Activity, Beginning, List, Move, Node, NodeId, PendingCall, Phase, Purpose, ROOT};
 use crate::trail::Begun;
 
@@ -88,7 +89,7 @@ impl Machine<'_> {
     fn begin_step(&mut self, node: NodeId, index: TaskIndex, attempt: u32) {
         let step = self.state.steps.begun;
         self.state.steps.begun += 1;
-        let Some(recorder) = self.recorder.as_deref_mut() else { return };
+        let Some(recorder) = self.watch.recorder.as_deref_mut() else { return };
         let task = self.definition.task(index);
         let mut inside = self.state.nodes[&node].parent;
         let mut parent = None;
@@ -251,6 +252,8 @@ impl Machine<'_> {
                 let items = match self.evaluate_expression(node, items, &input)? {
                     Value::Array(items) => items,
                     Value::Null => Vec::new(),
+                    // One turn shows what each would do.
+                    other if self.watch.dry.is_some() && dry::is_unknown(&other) => vec![other],
                     other => {
                         let shown = crate::yaml::clip(&other.to_string());
                         return Err(WorkflowError::expression(format!(

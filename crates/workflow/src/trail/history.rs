@@ -3,7 +3,7 @@
 use super::Trail;
 use crate::definition::Definition;
 use crate::event::{Event, RevisionNote};
-use crate::machine::advance;
+use crate::machine::{Watch, advance};
 use crate::state::State;
 
 /// A run's journal: its events, and the definition that each of them was applied with.
@@ -82,8 +82,8 @@ impl<'a> History<'a> {
         let mut state = State::new(self.run);
         let mut newest = self.definitions[0];
         for (i, (definition, folded)) in self.steps().take(event).enumerate() {
-            let stop = (i + 1 == event).then_some(step);
-            advance(definition, &mut state, folded, None, stop);
+            let stop_before = (i + 1 == event).then_some(step);
+            advance(definition, &mut state, folded, Watch { stop_before, ..Watch::default() });
             newest = definition;
         }
         (state, newest)
