@@ -126,6 +126,29 @@ pub(crate) struct Recorded {
     before: Option<usize>,
     /// How many events had been folded when it began, the one that made it begin among them.
     pub(crate) event: usize,
+    /// What became of it on courses that were left, each with the number of the first step after that course.
+    earlier: Vec<(usize, Step)>,
+}
+
+impl Recorded {
+    /// Makes the step what it was just before step `to` began, which was after it on one of its courses. `end` is
+    /// the number of the next step that begins.
+    fn go_back(&mut self, to: usize, end: usize, open: &[(usize, u32)]) {
+        self.shown.revised = false;
+        let n = self.shown.n;
+        let now = self.shown.step.clone();
+        let step = &mut self.shown.step;
+        if let Some((_, attempt)) = open.iter().find(|(o, _)| *o == n) {
+            (step.status, step.attempt, step.ended_at, step.error) =
+                (StepStatus::Running, *attempt, None, None);
+            step.output = Value::Null;
+        } else if let Some((_, earlier)) = self.earlier.iter().find(|(end, _)| to < *end) {
+            step.clone_from(earlier);
+        }
+        if *step != now {
+            self.earlier.push((end, now));
+        }
+    }
 }
 
 /// The answer of a call, as far as revisions ask for it.
@@ -181,7 +204,7 @@ impl Recorder {
         };
         let parent = begun.parent;
         let shown = StepView { n: begun.step, parent, revised: false, note: self.note.take(), step };
-        self.steps.push(Recorded { shown, before: self.newest, event: self.events });
+        self.steps.push(Recorded { shown, before: self.newest, event: self.events, earlier: Vec::new() });
         self.newest = Some(begun.step);
     }
 
@@ -273,16 +296,11 @@ impl Recorder {
             recorded.shown.revised = true;
         }
         self.newest = self.step(*step).and_then(|s| s.before);
+        let end = self.first + self.steps.len();
         let mut at = self.newest;
         while let Some(recorded) = at.and_then(|n| self.steps.get_mut(n.checked_sub(self.first)?)) {
-            recorded.shown.revised = false;
+            recorded.go_back(*step, end, open);
             at = recorded.before;
-        }
-        for (n, attempt) in open {
-            self.change(*n, |s| {
-                (s.status, s.attempt, s.ended_at, s.error) = (StepStatus::Running, *attempt, None, None);
-                s.output = Value::Null;
-            });
         }
         for recorded in &mut self.steps {
             let (n, step) = (recorded.shown.n, &mut recorded.shown.step);

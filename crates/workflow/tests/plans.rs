@@ -105,8 +105,8 @@ do:
 fn events_and_other_workflows_are_told() {
     let body = "
 do:
-  - tell: {emit: {event: {with: {source: 'https://example.com', type: told, data: {n: '${ .n }'}}}}}
-  - sub: {run: {workflow: {namespace: test, name: other, version: '1.0.0', input: {n: '${ .n }'}}}}
+  - tell: {emit: {event: {with: {source: 'https://example.com', type: told, data: {n: '${ .n }'}}}}, output: {as: '$input'}}
+  - sub: {run: {workflow: {namespace: test, name: other, version: '1.0.0', input: {n: '${ .n }'}}}, output: {as: '$input'}}
   - hear:
       listen: {to: {any: [{with: {type: go}}], until: 'length > 3'}}
       foreach: {item: event, do: [{note: {call: note, with: {of: '${ $event.n }'}}}]}
