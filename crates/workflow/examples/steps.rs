@@ -2,6 +2,8 @@
 //!
 //! One number a line: nanoseconds per `apply`, the mean over whole runs, with calls that answer at once.
 
+#![allow(clippy::print_stdout, reason = "this program's output is its purpose")]
+
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -189,7 +189,8 @@ impl Driver {
         if chance.kind == 19 && chance.pick.is_multiple_of(4) {
             return Some(Event::CancelRequested { by: "ann".into(), at });
         }
-        if let Some(id) = self.listens.iter().nth(usize::from(chance.pick) % self.listens.len().max(1))
+        if let Some(id) =
+            self.listens.iter().nth((usize::from(chance.pick) + self.sent) % self.listens.len().max(1))
             && (matches!(chance.kind, 13 | 14) || open.is_empty() && self.timers.is_empty())
         {
             self.sent += 1;
