@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-READY_S = 120
+READY_S = 240
 DURABILITY = (
     "result persistence on: each task's result is written to a file and its state sent to the local server, which "
     "keeps it in SQLite with journal_mode=WAL and synchronous=NORMAL (the defaults of Prefect): it survives a "

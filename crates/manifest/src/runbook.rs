@@ -26,11 +26,12 @@ pub struct Runbook {
     pub summary: String,
     /// Who answers for it.
     pub owner: Option<String>,
-    /// Failure classes it fixes.
+    /// Failure classes it fixes. None: it is never chosen for an incident, only people, schedules and other
+    /// workflows start it.
     pub handles: Vec<Handles>,
     /// How likely it is believed to help before it has run here.
     pub prior: HistoryPrior,
-    /// Why that is believed.
+    /// Why that is believed; empty when it handles nothing and the page does not say.
     pub prior_reason: String,
     /// How much it touches, when the page says so; else the widest of its actions.
     pub blast_radius: Option<BlastRadius>,
@@ -69,14 +70,21 @@ impl Runbook {
         let title = fields.require_text("title")?.to_owned();
         let summary = fields.require_text("summary")?.to_owned();
         let owner = fields.text("owner")?.map(str::to_owned);
-        let handles = handles(file, fields.require("handles")?)?;
-        let (prior, prior_reason) = prior(file, fields.require("prior")?)?;
+        let handles = fields.get("handles").map(|p| handles(file, p)).transpose()?.unwrap_or_default();
+        let (prior, prior_reason) = match fields.get("prior") {
+            None if handles.is_empty() => Default::default(),
+            None => prior(file, fields.require("prior")?)?,
+            Some(place) => prior(file, place)?,
+        };
         let blast_radius =
             fields.get("blast_radius").map(|p| one_of(file, p, &RADII, "blast_radius")).transpose()?;
         fields.finish()?;
 
         let definition = Definition::parse_at(file, page.workflow, page.workflow_line)?;
-        check_verification(file, &page, &definition)?;
+        let verified = check_verifications(file, &page, &definition)?;
+        if !verified && !handles.is_empty() {
+            return Err(unverified(file, page.workflow_line));
+        }
         let actions =
             definition.functions().into_iter().filter(|f| *f != VERIFY).map(str::to_owned).collect();
         let stem = file.rsplit(['/', '\\']).next().unwrap_or(file);
@@ -148,7 +156,9 @@ fn handles(file: &str, place: &Located) -> Result<Vec<Handles>, ManifestError> {
         handles.push(entry);
     }
     if handles.is_empty() {
-        return Err(at(file, place, "`handles` names no failure class; name at least one"));
+        let message = "`handles` names no failure class; name at least one, or leave `handles` out when the \
+                       runbook is for people and schedules only";
+        return Err(at(file, place, message));
     }
     Ok(handles)
 }
@@ -179,12 +189,12 @@ fn prior(file: &str, place: &Located) -> Result<(HistoryPrior, String), Manifest
     Ok((HistoryPrior { success, weight }, because))
 }
 
-/// A runbook that cannot tell whether it helped is refused; so is a verification that cannot be read.
-fn check_verification(
+/// Whether it verifies at all. A verification that cannot be read is refused.
+fn check_verifications(
     file: &str,
     page: &markdown::Page<'_>,
     definition: &Definition,
-) -> Result<(), ManifestError> {
+) -> Result<bool, ManifestError> {
     let place = |path: &str| {
         // The document was read once already, so reading it again for the place cannot fail.
         let root = yaml::read(file, page.workflow, page.workflow_line).ok()?;
@@ -204,17 +214,19 @@ fn check_verification(
             return Err(ManifestError { file: file.to_owned(), line, column, message });
         }
     }
-    if verified {
-        return Ok(());
-    }
-    Err(ManifestError {
+    Ok(verified)
+}
+
+/// A repair that cannot tell whether it helped is refused.
+fn unverified(file: &str, workflow_line: u32) -> ManifestError {
+    ManifestError {
         file: file.to_owned(),
-        line: page.workflow_line,
+        line: workflow_line,
         column: 1,
         message: "the workflow never calls `verify`, so nobody would know whether it helped; end it with a \
-                  `call: verify` (see docs/guide/runbooks.md)"
+                  `call: verify` (see docs/guide/runbooks.md), or leave `handles` out when it repairs nothing"
             .to_owned(),
-    })
+    }
 }
 
 /// The value at a JSON pointer.

@@ -36,6 +36,7 @@ fn pages_are_refused_with_line_and_advice() {
         ("handles: [crash]", "handles: [crush]", "restart.md:6:11", "did you mean `crash`"),
         ("handles: [crash]", "handles: []", "restart.md:6:10", "at least one"),
         ("handles: [crash]", "handles: [crash, {class: crash}]", "restart.md:6:18", "twice"),
+        ("prior: { success: 0.9, because: it helps }\n", "", "restart.md:2:1", "needs `prior`"),
         ("success: 0.9", "success: 1.9", "restart.md:5:19", "from 0 to 1"),
         (", because: it helps", "", "restart.md:5:8", "needs `because`"),
         ("---\ntitle", "title", "restart.md:1:1", "front matter"),
@@ -62,6 +63,25 @@ fn pages_are_refused_with_line_and_advice() {
     assert!(Runbook::parse("r.md", &twice).unwrap_err().message.contains("exactly one"));
     let other = PAGE.replacen("# Restart", "````\n```yaml workflow\n````", 1);
     assert!(Runbook::parse("r.md", &other).is_ok(), "an example inside another block is no workflow");
+}
+
+#[test]
+fn a_runbook_that_handles_nothing_need_not_verify_and_is_never_chosen() {
+    let page = PAGE
+        .replacen("handles: [crash]\n", "", 1)
+        .replacen("prior: { success: 0.9, because: it helps }\n", "", 1)
+        .replacen("call: verify", "call: notify", 1);
+    let all = Runbooks::load(&[("tell.md", &page), ("restart.md", &PAGE.to_owned())]).unwrap();
+    let tell = all.get("tell").unwrap();
+    assert!(tell.handles.is_empty() && tell.prior_reason.is_empty());
+    for class in model::FailureClass::ALL {
+        for runbook in all.for_class(class, &["restart"]) {
+            assert_ne!(runbook.name, "tell", "{class:?}");
+        }
+    }
+    let wrong = PAGE.replacen("handles: [crash]\n", "", 1).replacen("[healthy]", "[helthy]", 1);
+    let error = Runbook::parse("restart.md", &wrong).unwrap_err().to_string();
+    assert!(error.contains("did you mean `healthy`"), "what it verifies must be right all the same: {error}");
 }
 
 #[test]

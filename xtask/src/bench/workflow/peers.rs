@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::{place, run, say};
 
 const INSTALL_WITHIN: Duration = Duration::from_secs(1_800);
-const MEASURE_WITHIN: Duration = Duration::from_secs(600);
+const MEASURE_WITHIN: Duration = Duration::from_secs(900);
 
 /// One engine with one way to store.
 #[derive(Clone, Debug, Deserialize, Serialize)]
