@@ -1764,7 +1764,7 @@ export interface components {
             /** @description The incident. */
             incident: components["schemas"]["Incident"];
             /** @description Its runs, oldest first. */
-            runs: components["schemas"]["Run"][];
+            runs: components["schemas"]["WorkedRun"][];
         };
         /** @description An incident. */
         IncidentId: string;
@@ -3155,6 +3155,11 @@ export interface components {
          * @enum {string}
          */
         Verdict: "auto_resolve" | "schedule_maintenance" | "escalate_human";
+        /** @description A run that worked on an incident, with its steps. */
+        WorkedRun: components["schemas"]["Run"] & {
+            /** @description Its steps, in order of start, those of its present course. */
+            steps: components["schemas"]["Step"][];
+        };
         /** @description A workflow, whole. */
         WorkflowDetail: components["schemas"]["WorkflowSummary"] & {
             /** @description Its text as JSON. */
