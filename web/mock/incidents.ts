@@ -5,13 +5,13 @@ import { id, iso } from "./ids";
 import { DEFINITIONS, WALKS, type Walk } from "./runbooks";
 
 type S = components["schemas"];
-type Json = S["Run"]["output"];
+type Json = S["WorkedRun"]["output"];
 /** The server sends `null` for what a step or a run has not given yet; the schema knows any JSON as an object. */
 const NOTHING = null as unknown as Json;
 /** How the story goes: fixed by itself, waits for approval, undone, escalated, planned for later, inconclusive. */
 export type Variant = "auto" | "approve" | "undone" | "escalate" | "schedule" | "inconclusive";
 export type Story = { spec: FaultSpec; start: number; variant: Variant; approvedAt?: number; acknowledgedAt?: number; rejected?: string; resolvedBy?: string; resolvedAt?: number; frozenMs?: number };
-export type Told = { incident: S["Incident"]; findings: S["Finding"][]; decisions: S["Decision"][]; runs: S["Run"][]; change?: S["Change"] };
+export type Told = { incident: S["Incident"]; findings: S["Finding"][]; decisions: S["Decision"][]; runs: S["WorkedRun"][]; change?: S["Change"] };
 
 /** Milliseconds after the fault at which the loop moves on. */
 export const PHASES = { found: 700, opened: 900, diagnosed: 1_300, decided: 1_500, acted: 1_600, verifying: 4_200, resolved: 12_300 } as const;
@@ -138,7 +138,7 @@ export function tell(story: Story, now: number): Told {
     };
   }
 
-  function run(): S["Run"] {
+  function run(): S["WorkedRun"] {
     const steps: S["Step"][] = [];
     const t = age - actAt;
     const put = (w: Walk, from: number, to: number, output: Json, more: Partial<S["Step"]> = {}) => {
@@ -167,7 +167,7 @@ export function tell(story: Story, now: number): Told {
     return {
       id: runId, workflow: spec.runbook, version: "1.0.0", service: spec.service, purpose: { type: "incident", incident: inc, decision: decId, class: spec.class, confidence: report.calibrated },
       status: ended ? (variant === "undone" ? "faulted" : "completed") : t >= 2_600 ? "waiting" : "running", input: rec.input, output: ended && variant !== "undone" ? { verified: true } : NOTHING,
-      steps, error: ended && variant === "undone" ? "verification failed: process_exit still firing on worker-1; the change was undone" : null, started_at: at(actAt), ended_at: ended ? at(actAt + (variant === "undone" ? 11_700 : 10_700)) : null, correlation_id: cor,
+      steps, steps_done: steps.filter((s) => s.status === "completed").length, steps_failed: steps.filter((s) => s.status === "faulted").length, current: [], acts: [], undone: variant === "undone" && ended, error: ended && variant === "undone" ? "verification failed: process_exit still firing on worker-1; the change was undone" : null, started_at: at(actAt), ended_at: ended ? at(actAt + (variant === "undone" ? 11_700 : 10_700)) : null, correlation_id: cor,
     };
   }
 

@@ -69,7 +69,7 @@ function hero(now: number): MockRun[] {
       ],
     },
     {
-      workflow: "sync-catalog", service: "catalog", purpose: { type: "schedule", schedule: "every PT15M" }, input: {}, start: now - 100 * S,
+      workflow: "sync-catalog", service: "catalog", purpose: { type: "schedule", due_at: new Date(0).toISOString() }, input: {}, start: now - 100 * S,
       steps: [
         { path: "/do/0/fetchPrices", kind: "try", from: 5, to: null },
         { path: "/do/0/fetchPrices/try/0/fetch", kind: "call", call: "http", around: "/do/0/fetchPrices", from: 10, to: 5_010, status: "faulted", input: { method: "get", endpoint: "https://supplier.example/prices" }, error: "the supplier answered 503 Service Unavailable" },
@@ -78,7 +78,7 @@ function hero(now: number): MockRun[] {
       ],
       then: [{ path: "/do/1/apply", kind: "call", call: "http", from: 0, to: 900, input: { method: "post", endpoint: "http://127.0.0.1:7102/prices" }, output: { changed: 212 } }],
     },
-    { workflow: "refund-order", service: "payments", purpose: { type: "event", event_type: "com.shop.order.refused", source: "/checkout" }, input: { order: "88213", total: 41.9 }, start: now - 43 * MIN, steps: [{ path: "/do/0/refund", kind: "call", call: "openapi", from: 8, to: 410, input: { operationId: "createRefund", parameters: { order: "88213" } }, output: { refund: "rf_20931", amount: 41.9 } }, { path: "/do/1/settled", kind: "listen", from: 420, to: null, waits: "an event com.shop.payment.settled of 88213" }], then: [{ path: "/do/2/tell", kind: "call", call: "notify", from: 0, to: 220, output: { sent: true } }] },
+    { workflow: "refund-order", service: "payments", purpose: { type: "event", event: "com.shop.order.refused/4711" }, input: { order: "88213", total: 41.9 }, start: now - 43 * MIN, steps: [{ path: "/do/0/refund", kind: "call", call: "openapi", from: 8, to: 410, input: { operationId: "createRefund", parameters: { order: "88213" } }, output: { refund: "rf_20931", amount: 41.9 } }, { path: "/do/1/settled", kind: "listen", from: 420, to: null, waits: "an event com.shop.payment.settled of 88213" }], then: [{ path: "/do/2/tell", kind: "call", call: "notify", from: 0, to: 220, output: { sent: true } }] },
     { workflow: "release-with-care", service: "worker", purpose: { type: "manual", actor: "ana" }, input: release("worker", "1.4.0"), start: now - 75 * MIN, paused: { after: 20_000, by: "ana", reason: "the pool of test machines is being moved" }, steps: [...canary("worker", "1.4.0"), { ...approvalStep(41_340), to: 60_000, waits: undefined, output: { approved: true } }, ...shifted(rollOut("worker", "1.4.0"), 60_020)] },
   ];
   return plans.map((p) => make(p, now));
@@ -87,9 +87,9 @@ function hero(now: number): MockRun[] {
 /** A run with a loop, a large output and a run of its own. */
 function nightly(start: number, now: number): MockRun[] {
   const rows = Array.from({ length: 400 }, (_, i) => ({ service: SERVICES[i % 5], day: `2026-${String(1 + (i % 12)).padStart(2, "0")}-${String(1 + (i % 28)).padStart(2, "0")}`, requests: 20_000 + Math.floor(noise(i, 3) * 9_000), errors: Math.floor(noise(i, 5) * 90) }));
-  const child = make({ workflow: "archive-report", service: null, purpose: { type: "subflow", run: runId("nightly-report", start), step: "/do/2/archive" }, parent: runId("nightly-report", start), input: { report: { rows } }, output: { kept: "reports/2026-11.json" }, start: start + 4_300, steps: [{ path: "/do/0/write", kind: "call", call: "http", from: 10, to: 1_120, input: { method: "put", endpoint: "http://127.0.0.1:7101/archive", body: { report: { rows } } }, output: { kept: "reports/2026-11.json", bytes: 48_211 } }] }, now);
+  const child = make({ workflow: "archive-report", service: null, purpose: { type: "subflow", run: runId("nightly-report", start), key: "archive#0" }, parent: runId("nightly-report", start), input: { report: { rows } }, output: { kept: "reports/2026-11.json" }, start: start + 4_300, steps: [{ path: "/do/0/write", kind: "call", call: "http", from: 10, to: 1_120, input: { method: "put", endpoint: "http://127.0.0.1:7101/archive", body: { report: { rows } } }, output: { kept: "reports/2026-11.json", bytes: 48_211 } }] }, now);
   const parent = make({
-    workflow: "nightly-report", service: null, purpose: { type: "schedule", schedule: "cron 0 0 3 * * *" }, input: {}, output: { report: { rows }, kept: "reports/2026-11.json" }, start,
+    workflow: "nightly-report", service: null, purpose: { type: "schedule", due_at: new Date(start).toISOString() }, input: {}, output: { report: { rows }, kept: "reports/2026-11.json" }, start,
     steps: [
       { path: "/do/0/list", kind: "call", call: "http", from: 6, to: 190, input: { method: "get", endpoint: "http://127.0.0.1:7101/services" }, output: { services: SERVICES } },
       { path: "/do/1/each", kind: "for", from: 200, to: 4_260, output: { rows } },
@@ -106,7 +106,7 @@ export function ownRuns(now: number): MockRun[] {
     const start = now - i * 15 * MIN - 100 * S;
     const bad = i % 23 === 0;
     runs.push(make({
-      workflow: "sync-catalog", service: "catalog", purpose: { type: "schedule", schedule: "every PT15M" }, input: {}, output: bad ? null : { changed: Math.floor(noise(i, 9) * 300) }, start, end: bad ? { status: "faulted", error: "fetch: the supplier answered 503 Service Unavailable, 5 of 5 attempts" } : undefined,
+      workflow: "sync-catalog", service: "catalog", purpose: { type: "schedule", due_at: new Date(start).toISOString() }, input: {}, output: bad ? null : { changed: Math.floor(noise(i, 9) * 300) }, start, end: bad ? { status: "faulted", error: "fetch: the supplier answered 503 Service Unavailable, 5 of 5 attempts" } : undefined,
       steps: [
         { path: "/do/0/fetchPrices", kind: "try", from: 5, to: bad ? 9_020 : 812, ...(bad ? { status: "faulted" as const } : {}) },
         { path: "/do/0/fetchPrices/try/0/fetch", kind: "call", call: "http", around: "/do/0/fetchPrices", from: 10, to: bad ? 9_010 : 800, input: { method: "get", endpoint: "https://supplier.example/prices" }, ...(bad ? { status: "faulted" as const, error: "the supplier answered 503 Service Unavailable" } : { output: { prices: Math.floor(noise(i, 4) * 4_000) } }) },

@@ -2,15 +2,13 @@
  * Types of the workflow endpoints, by hand, as the HTTP contract says. To be replaced: once the server's OpenAPI names them,
  * `schema.ts` is generated with them, each line here becomes a short name in `types.ts`, and this file goes away.
  */
-import type { AllowedAction, FailureClass } from "./types";
+import type { components } from "./schema";
+import type { AllowedAction } from "./types";
+
+type Schemas = components["schemas"];
 
 export type RunStatus = "pending" | "running" | "waiting" | "suspended" | "cancelled" | "faulted" | "completed";
-export type RunPurpose =
-  | { type: "incident"; incident: string; decision: string; class: FailureClass; confidence: number }
-  | { type: "manual"; actor: string }
-  | { type: "schedule"; schedule: string }
-  | { type: "event"; event_type: string; source: string }
-  | { type: "subflow"; run: string; step: string };
+export type RunPurpose = Schemas["RunPurpose"];
 
 /** A run in a list. */
 export type RunSummary = {
