@@ -6,7 +6,7 @@ import type { components } from "../src/api/schema";
 import { iso } from "./ids";
 
 type S = components["schemas"];
-type Head = { title: string; summary: string; owner: string; prior: { success: number; because: string }; blast_radius: S["BlastRadius"]; handles: { class: S["FailureClass"] }[] };
+type Head = { title: string; summary: string; owner: string; prior?: { success: number; because: string }; blast_radius: S["BlastRadius"]; handles?: { class: S["FailureClass"] }[] };
 export type Book = { definition: Record<string, unknown>; source: string; markdown: string; title: string; summary: string; handles: S["FailureClass"][]; actions: string[]; radius: S["BlastRadius"]; prior: number; priorReason: string };
 
 const FOLDER = fileURLToPath(new URL("../../runbooks", import.meta.url));
@@ -25,7 +25,7 @@ function read(file: string): [string, Book] {
   const head = parse(front) as Head;
   const definition = parse(source) as Record<string, unknown>;
   const actions = [...new Set(calls(definition))].filter((c) => c !== "verify");
-  return [file.replace(/\.md$/, ""), { definition, source, markdown, title: head.title, summary: head.summary, handles: head.handles.map((h) => h.class), actions, radius: head.blast_radius, prior: head.prior.success, priorReason: head.prior.because }];
+  return [file.replace(/\.md$/, ""), { definition, source, markdown, title: head.title, summary: head.summary, handles: (head.handles ?? []).map((h) => h.class), actions, radius: head.blast_radius, prior: head.prior?.success ?? 0.5, priorReason: head.prior?.because ?? "The page does not say." }];
 }
 
 export const DEFINITIONS: Record<string, Book> = Object.fromEntries(readdirSync(FOLDER).filter((f) => f.endsWith(".md")).sort().map(read));
