@@ -3,8 +3,8 @@ import { defineConfig } from "@playwright/test";
 /** With HOMEOSTAT_URL the tests speak to that server; without it they start the mock and serve the built dashboard from it. */
 const live = process.env.HOMEOSTAT_URL;
 const port = 4410;
-/** How much longer than on an idle machine to wait before something counts as missing: `PATIENCE=8` while others build here. */
-const patience = Number(process.env.PATIENCE ?? 1);
+/** How many times as long as on an idle machine to wait before something counts as missing; a cold, busy machine loads the editor slowly. */
+const patience = Number(process.env.PATIENCE ?? 3);
 
 export default defineConfig({
   testDir: "e2e",
