@@ -28,7 +28,7 @@ export function EditorPane({ text, readOnly, schema, validation, checking, faile
           : checking || !validation ? <span className="flex items-center gap-1.5 text-faint"><LoaderCircle aria-hidden className="size-3.5 animate-spin" />Checking…</span>
           : validation.valid ? <span className="flex items-center gap-1.5 font-medium text-ok"><CircleCheck aria-hidden className="size-3.5" />Valid</span>
           : <span className="flex items-center gap-1.5 font-medium text-bad"><CircleX aria-hidden className="size-3.5" />{plural(problems.length, "problem")}</span>}
-        <span className="ml-auto hidden items-center gap-1 text-faint sm:flex">{readOnly ? "read only" : <><PenLine aria-hidden className="size-3.5" />Ctrl Space completes · Esc, then Tab leaves the editor</>}</span>
+        <span className={`ml-auto items-center gap-1 text-faint ${readOnly ? "flex" : "hidden sm:flex"}`}>{readOnly ? "read only" : <><PenLine aria-hidden className="size-3.5" />Ctrl Space completes · Esc, then Tab leaves the editor</>}</span>
       </div>
       {problems.length > 0 && <Problems items={problems} onGo={(p) => { setGoTo({ line: p.line, column: p.column }); }} />}
     </div>
