@@ -16,6 +16,8 @@ export default defineConfig({
   use: {
     baseURL: live ? new URL(live).origin : `http://127.0.0.1:${String(port)}`,
     screenshot: "only-on-failure",
+    // Things that move cost a browser without a graphics card most of its time.
+    contextOptions: { reducedMotion: "reduce" },
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
       args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],

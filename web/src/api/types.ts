@@ -72,5 +72,8 @@ export type RunStarted = Schemas["RunStarted"];
 export type AutonomyView = Schemas["AutonomyView"];
 export type SeriesAsk = operations["query_series"]["parameters"]["query"];
 
+/** Every operation of the API, by its id. */
+export type Operation = keyof operations;
+
 /** A page of a list. */
 export type Page<T> = { items: T[]; next?: string | null };

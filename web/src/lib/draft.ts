@@ -10,7 +10,9 @@ export function useDraft(key: string, saved: string): Draft {
   const [state, setState] = useState(() => ({ key, text: read(key), found: read(key) !== null }));
   // Another document in the same screen has a draft of its own.
   const current = state.key === key ? state : { key, text: read(key), found: read(key) !== null };
-  if (current !== state) setState(current);
+  // What was saved, or typed back to what is saved, is no draft any more.
+  const settled = current.text === saved ? { key, text: null, found: false } : current;
+  if (settled !== state) setState(settled);
   const text = current.text ?? saved;
   const dirty = text !== saved;
   useEffect(() => {

@@ -74,7 +74,7 @@ export function WorkflowEditor({ document: doc, copied, source, search, onSearch
       )}
       {tab === "try" && <TryPanel key={fields.map((f) => f.name).join()} id={doc?.id ?? null} text={draft.text} dirty={draft.dirty} valid={valid} fields={fields} services={(services ?? []).map((s) => s.name)} run={doc?.allowed_actions.find((a) => a.name === "run")} onStarted={(run) => void navigate({ to: "/automation/runs/$id", params: { id: run }, search: {} })} />}
       {tab === "history" && doc && <HistoryPanel id={doc.id} draft={draft.dirty ? draft.text : null} compare={compare} blocked={fixed} onCompare={(c) => { onSearch({ tab, ...c }); }} onTake={(text) => { draft.set(text); onSearch({}); }} />}
-      {saving && <SaveDialog text={draft.text} id={doc?.id ?? null} newest={doc?.version ?? null} onClose={() => { setSaving(false); }} onSaved={(id) => { setSaving(false); draft.drop(); void navigate({ to: "/automation/workflows/$id", params: { id }, search: {} }); }} />}
+      {saving && <SaveDialog text={draft.text} id={doc?.id ?? null} newest={doc?.version ?? null} onClose={() => { setSaving(false); }} onSaved={(id, saved) => { setSaving(false); if (doc) draft.set(saved); else draft.drop(); void navigate({ to: "/automation/workflows/$id", params: { id }, search: {} }); }} />}
     </>
   );
 }

@@ -5,7 +5,7 @@ import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from "@codemirror/language";
 import { lintGutter, lintKeymap, setDiagnostics, type Diagnostic } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
-import { EditorState, type Extension } from "@codemirror/state";
+import { Annotation, Compartment, EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
 import { useEffect, useRef } from "react";
 import { codeRoot, codeTheme } from "./code-theme";
@@ -17,10 +17,15 @@ const common = (label: string): Extension => [
   yaml(), codeTheme, EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
 ];
 
+const fromOutside = Annotation.define<boolean>();
+
 export default function CodeEditorHost({ label, value, onChange, onSave, readOnly = false, problems, schema, goTo, className = "h-64 w-full" }: EditorProps) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
   const live = useRef({ onChange, onSave, value });
+  const help = useRef(new Compartment());
+  /** What was told to the parent and has not come back from it. */
+  const told = useRef<string[]>([]);
   useEffect(() => { live.current = { onChange, onSave, value }; });
 
   useEffect(() => {
@@ -34,9 +39,14 @@ export default function CodeEditorHost({ label, value, onChange, onSave, readOnl
         extensions: [
           common(label),
           EditorState.readOnly.of(readOnly),
-          EditorView.updateListener.of((u) => { if (u.docChanged) live.current.onChange?.(u.state.doc.toString()); }),
+          EditorView.updateListener.of((u) => {
+            if (!u.docChanged || u.transactions.some((t) => t.annotation(fromOutside))) return;
+            const text = u.state.doc.toString();
+            told.current.push(text);
+            live.current.onChange?.(text);
+          }),
           keymap.of([{ key: "Mod-s", preventDefault: true, run: () => { live.current.onSave?.(); return true; } }, ...closeBracketsKeymap, ...completionKeymap, ...searchKeymap, ...foldKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap, ...(readOnly ? [] : [indentWithTab])]),
-          schema ? schemaHelp(schema) : autocompletion({ override: [] }),
+          help.current.of([]),
         ],
       }),
     });
@@ -45,12 +55,19 @@ export default function CodeEditorHost({ label, value, onChange, onSave, readOnl
     const watch = new ResizeObserver(() => { if (editor.hasFocus) editor.dispatch({ effects: EditorView.scrollIntoView(editor.state.selection.main.head, { y: "nearest", yMargin: 24 }) }); });
     watch.observe(host.current);
     return () => { watch.disconnect(); editor.destroy(); view.current = null; };
-  }, [label, readOnly, schema]);
+  }, [label, readOnly]);
 
-  // A text that came from elsewhere (another version, a reset) replaces what is there; what was typed here is there already.
+  useEffect(() => { view.current?.dispatch({ effects: help.current.reconfigure(schema ? schemaHelp(schema) : autocompletion({ override: [] })) }); }, [schema, label, readOnly]);
+
+  // A text that came from elsewhere (another version, a reset) replaces what is there. One that was typed here comes back
+  // later, maybe after the next letters were typed: it is there already and must not take them away.
   useEffect(() => {
     const editor = view.current;
-    if (editor && editor.state.doc.toString() !== value) editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value } });
+    const at = told.current.indexOf(value);
+    told.current = told.current.slice(at + 1);
+    if (at >= 0 || !editor || editor.state.doc.toString() === value) return;
+    told.current = [];
+    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value }, annotations: fromOutside.of(true) });
   }, [value]);
 
   useEffect(() => {
@@ -64,7 +81,7 @@ export default function CodeEditorHost({ label, value, onChange, onSave, readOnl
       return { from, to: Math.min(line.to, from + Math.max(1, word)), severity: "error", message: p.message };
     });
     editor.dispatch(setDiagnostics(editor.state, found));
-  }, [problems, schema, readOnly, label]);
+  }, [problems, readOnly, label]);
 
   useEffect(() => {
     const editor = view.current;

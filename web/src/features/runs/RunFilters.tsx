@@ -40,15 +40,28 @@ export function RunFilters({ search, workflows, services, onChange, onClear }: P
 
 function TextSearch({ value, onChange }: { value: string; onChange: (text: string) => void }) {
   const [text, setText] = useState(value);
-  const [said, setSaid] = useState(value);
+  const [seen, setSeen] = useState(value);
+  // What was sent to the address and has not come back from it: the address may follow much later than the typing.
+  const [sent, setSent] = useState<readonly string[]>([]);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  // The address changed by other means: Back, Clear.
-  if (value !== said) { setSaid(value); setText(value); }
+  if (value !== seen) {
+    setSeen(value);
+    if (sent.includes(value)) setSent(sent.slice(sent.indexOf(value) + 1));
+    // The address changed by other means: Back, Clear.
+    else { setSent([]); setText(value); }
+  }
+  // Another filter may be chosen while the typing rests: the newest address is the one to change.
+  const change = useRef(onChange);
+  useEffect(() => { change.current = onChange; });
   useEffect(() => () => { clearTimeout(timer.current); }, []);
   const type = (next: string) => {
     setText(next);
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => { setSaid(next.trim()); onChange(next.trim()); }, TYPING_MS);
+    timer.current = setTimeout(() => {
+      const wanted = next.trim();
+      setSent((old) => (wanted === (old.at(-1) ?? value) ? old : [...old, wanted]));
+      change.current(wanted);
+    }, TYPING_MS);
   };
   return (
     <span className="relative w-full sm:w-64">

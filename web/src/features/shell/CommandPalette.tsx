@@ -2,9 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import clsx from "clsx";
-import { BookOpen, Box, Moon, OctagonPause, Siren, Sun, type LucideIcon } from "lucide-react";
+import { BookOpen, Box, CalendarClock, FileText, Moon, OctagonPause, Siren, Sun, UserCheck, Workflow, type LucideIcon } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { overviewQuery, runbooksQuery, servicesQuery } from "@/api/queries";
+import { overviewQuery, runbooksQuery, servicesQuery, workflowsQuery } from "@/api/queries";
 import { setTheme } from "@/lib/theme";
 import { Kbd } from "@/ui/Bits";
 import { Dialog } from "@/ui/Dialog";
@@ -17,6 +17,7 @@ export default function CommandPalette({ simulated, onClose }: { simulated: bool
   const { data: overview } = useQuery(overviewQuery);
   const { data: services } = useQuery(servicesQuery);
   const { data: runbooks } = useQuery(runbooksQuery);
+  const { data: workflows } = useQuery({ ...workflowsQuery, throwOnError: false });
   const [search, setSearch] = useState("");
   const [at, setAt] = useState(0);
   const list = useRef<HTMLUListElement>(null);
@@ -24,16 +25,21 @@ export default function CommandPalette({ simulated, onClose }: { simulated: bool
   const items = useMemo(() => {
     const all: Item[] = [
       ...AREAS.filter((a) => simulated || !a.demoOnly).map((a): Item => ({ id: a.to, group: "Go to", title: a.title, hint: `g ${a.key}`, icon: a.icon, run: () => void navigate({ to: a.to }) })),
+      { id: "runs", group: "Go to", title: "Runs", icon: Workflow, run: () => void navigate({ to: "/automation/runs", search: {} }) },
+      { id: "approvals", group: "Go to", title: "Approvals", icon: UserCheck, run: () => void navigate({ to: "/automation/approvals", search: {} }) },
+      { id: "workflows", group: "Go to", title: "Workflows", icon: FileText, run: () => void navigate({ to: "/automation/workflows" }) },
+      { id: "schedules", group: "Go to", title: "Schedules", icon: CalendarClock, run: () => void navigate({ to: "/automation/schedules" }) },
       ...(overview?.recent ?? []).map((i): Item => ({ id: i.id, group: "Incidents", title: i.title, hint: i.status, icon: Siren, run: () => void navigate({ to: "/incidents/$id", params: { id: i.id }, search: {} }) })),
       ...(services ?? []).map((s): Item => ({ id: s.name, group: "Services", title: s.name, hint: s.health, icon: Box, run: () => void navigate({ to: "/systems/$name", params: { name: s.name }, search: {} }) })),
       ...(runbooks ?? []).map((r): Item => ({ id: r.name, group: "Runbooks", title: r.title, hint: r.name, icon: BookOpen, run: () => void navigate({ to: "/automation/runbooks/$name", params: { name: r.name } }) })),
+      ...(workflows ?? []).map((w): Item => ({ id: w.id, group: "Workflows", title: w.title, hint: w.id, icon: FileText, run: () => void navigate({ to: "/automation/workflows/$id", params: { id: w.id }, search: {} }) })),
       { id: "stop", group: "Commands", title: overview?.stop_switch.engaged ? "Release the stop switch…" : "Stop all automation…", icon: OctagonPause, run: () => void navigate({ to: "/settings", search: { section: "stop-switch" } }) },
       { id: "dark", group: "Commands", title: "Dark theme", icon: Moon, run: () => { setTheme("dark"); } },
       { id: "light", group: "Commands", title: "Light theme", icon: Sun, run: () => { setTheme("light"); } },
     ];
     const needles = search.toLowerCase().split(/\s+/).filter(Boolean);
     return all.filter((i) => needles.every((n) => `${i.group} ${i.title} ${i.hint ?? ""} ${i.id}`.toLowerCase().includes(n))).slice(0, 40);
-  }, [search, overview, services, runbooks, simulated, navigate]);
+  }, [search, overview, services, runbooks, workflows, simulated, navigate]);
 
   const current = Math.min(at, items.length - 1);
   useEffect(() => { list.current?.children[current]?.scrollIntoView({ block: "nearest" }); }, [current]);
