@@ -8,9 +8,9 @@ const find = async (page: Page, filter: string) => (await api<Found>(page, `/run
 test.beforeEach(async ({ page }) => { await signIn(page); });
 
 test("filters of runs are the address, and say when nothing fits", async ({ page }) => {
-  await page.goto("/automation/runs?status=faulted&workflow=sync-catalog&span=7d");
+  await page.goto("/automation/runs?status=faulted&workflow=shop.sync-catalog&span=7d");
   await expect(page.getByRole("radio", { name: "Faulted" })).toBeChecked();
-  await expect(page.getByLabel("Workflow", { exact: true })).toHaveValue("sync-catalog");
+  await expect(page.getByLabel("Workflow", { exact: true })).toHaveValue("shop.sync-catalog");
   await expect(page.locator("[data-run]").first()).toContainText("503 Service Unavailable");
   await page.keyboard.press("/");
   await page.keyboard.type("no such thing");
@@ -23,14 +23,14 @@ test("filters of runs are the address, and say when nothing fits", async ({ page
 });
 
 test("pages of runs follow each other", async ({ page }) => {
-  await page.goto("/automation/runs?workflow=sync-catalog");
+  await page.goto("/automation/runs?workflow=shop.sync-catalog");
   await expect(page.locator("[data-run]")).toHaveCount(50);
   await page.getByRole("button", { name: "Show more" }).click();
   await expect(page.locator("[data-run]").nth(60)).toBeVisible();
 });
 
 test("chosen runs are paused together: counted first, with a reason, and what was refused is told", async ({ page }) => {
-  await page.goto("/automation/runs?workflow=release-with-care&span=24h");
+  await page.goto("/automation/runs?workflow=shop.release-with-care&span=24h");
   const bar = page.getByRole("toolbar", { name: "With the chosen runs" });
   await expect(bar.getByRole("button", { name: "Pause" })).toHaveAccessibleDescription("Not available: choose runs first");
   await bar.getByRole("checkbox").check();
@@ -55,21 +55,21 @@ test("chosen runs are paused together: counted first, with a reason, and what wa
 });
 
 test("a shift click chooses the rows between", async ({ page }) => {
-  await page.goto("/automation/runs?workflow=sync-catalog");
+  await page.goto("/automation/runs?workflow=shop.sync-catalog");
   await page.locator("[data-run]").nth(1).getByRole("checkbox").click();
   await page.locator("[data-run]").nth(5).getByRole("checkbox").click({ modifiers: ["Shift"] });
   await expect(page.getByRole("toolbar")).toContainText("5 chosen");
 });
 
 test("every run that fits a filter is tried again in one go", async ({ page }) => {
-  await page.goto("/automation/runs?workflow=sync-catalog&purpose=schedule");
+  await page.goto("/automation/runs?workflow=shop.sync-catalog&purpose=schedule");
   const bar = page.getByRole("toolbar", { name: "With the chosen runs" });
   await bar.getByRole("checkbox").check();
   await bar.getByRole("button", { name: "Choose every run that fits these filters" }).click();
   await expect(bar).toContainText("91 chosen");
   await bar.getByRole("button", { name: "Retry" }).click();
   const dialog = page.getByRole("dialog");
-  await expect(dialog).toContainText("runs of sync-catalog started by a schedule");
+  await expect(dialog).toContainText("runs of shop.sync-catalog started by a schedule");
   await dialog.getByLabel("Reason").fill("the supplier is back");
   await dialog.getByRole("button", { name: "Retry 3 runs" }).click();
   await expect(page.getByRole("dialog", { name: "Retry: done" })).toContainText("3 runs tried again");
@@ -86,7 +86,7 @@ test("a hold on a service is said where it stops runs, and is released", async (
   await expect(dialog.getByRole("list", { name: "Holds" })).toContainText("Runs on catalog are paused");
   await page.keyboard.press("Escape");
   await expect(page.getByText("Runs on catalog are paused.")).toBeVisible();
-  const [run] = (await find(page, "workflow=release-with-care&status=waiting")).filter((r) => r.service === "catalog");
+  const [run] = (await find(page, "workflow=shop.release-with-care&status=waiting")).filter((r) => r.service === "catalog");
   await page.goto(`/automation/runs/${run!.id}`);
   await expect(page.getByText("“its disks are being moved”")).toBeVisible();
   await page.getByRole("button", { name: "Look and release" }).click();
@@ -97,7 +97,7 @@ test("a hold on a service is said where it stops runs, and is released", async (
 });
 
 test("a step opens with its attempts; it is tried again with another input", async ({ page }) => {
-  const [run] = await find(page, "workflow=release-with-care&status=faulted");
+  const [run] = await find(page, "workflow=shop.release-with-care&status=faulted");
   await page.goto(`/automation/runs/${run!.id}`);
   await page.locator('[data-step="/do/5/verifyAll"] button').first().click();
   await expect(page).toHaveURL(/step=\d+/);
@@ -119,25 +119,25 @@ test("a step opens with its attempts; it is tried again with another input", asy
 });
 
 test("a step is skipped only with a reason, and a run is migrated to another version", async ({ page }) => {
-  const runs = await find(page, "workflow=release-with-care&status=suspended");
+  const runs = await find(page, "workflow=shop.release-with-care&status=suspended");
   await page.goto(`/automation/runs/${runs[0]!.id}`);
-  await page.getByRole("button", { name: "Migrate…" }).click();
-  const migrate = page.getByRole("dialog", { name: "Migrate…?" });
+  await page.getByRole("button", { name: "Follow another version" }).click();
+  const migrate = page.getByRole("dialog", { name: "Follow another version?" });
   await migrate.getByLabel("Version").selectOption("1.1.0");
-  await migrate.getByRole("button", { name: "Migrate…" }).click();
+  await migrate.getByRole("button", { name: "Follow another version" }).click();
   await expect(migrate).toBeHidden();
   await expect(page.getByRole("region", { name: "Journal" }).last()).toContainText("migrates from 1.2.0 to 1.1.0");
   await page.locator('[data-step="/do/1/canary/try/1/watch"] button').first().click();
-  await page.getByTestId("step").getByRole("button", { name: "Skip" }).click();
-  const dialog = page.getByRole("dialog", { name: "Skip?" });
-  await expect(dialog.getByRole("button", { name: "Skip" })).toHaveAccessibleDescription("Not available: Fill in: reason");
+  await page.getByTestId("step").getByRole("button", { name: "Skip with a reason" }).click();
+  const dialog = page.getByRole("dialog", { name: "Skip with a reason?" });
+  await expect(dialog.getByRole("button", { name: "Skip with a reason" })).toHaveAccessibleDescription("Not available: Fill in: reason");
   await dialog.getByLabel("Reason").fill("watched it by hand");
-  await dialog.getByRole("button", { name: "Skip" }).click();
-  await expect(page.getByTestId("step")).toContainText("Skipped");
+  await dialog.getByRole("button", { name: "Skip with a reason" }).click();
+  await expect(page.getByTestId("step")).toContainText("skipped by admin: watched it by hand");
 });
 
 test("time travel: any record of the journal, by keyboard, with every button at rest", async ({ page }) => {
-  const [run] = await find(page, "workflow=nightly-report");
+  const [run] = await find(page, "workflow=shop.nightly-report");
   await page.goto(`/automation/runs/${run!.id}`);
   await expect(page.getByRole("list", { name: "Steps over time" }).getByRole("listitem")).toHaveCount(4);
   const slider = page.getByRole("slider", { name: "Look at the run after record" });
@@ -156,7 +156,7 @@ test("time travel: any record of the journal, by keyboard, with every button at 
 });
 
 test("a run and the run it started lead to each other", async ({ page }) => {
-  const [run] = await find(page, "workflow=nightly-report");
+  const [run] = await find(page, "workflow=shop.nightly-report");
   await page.goto(`/automation/runs/${run!.id}`);
   await page.getByRole("link", { name: "Archive" }).click();
   await expect(page.getByRole("heading", { name: "Archive report", level: 1 })).toBeVisible();
@@ -165,7 +165,7 @@ test("a run and the run it started lead to each other", async ({ page }) => {
 });
 
 test("a large output is folded, and drawn only where one looks", async ({ page }) => {
-  const [run] = await find(page, "workflow=nightly-report");
+  const [run] = await find(page, "workflow=shop.nightly-report");
   await page.goto(`/automation/runs/${run!.id}?step=1`);
   const output = page.getByTestId("step").getByRole("region", { name: "Output" });
   await expect(output).toContainText("400 items");
@@ -177,7 +177,7 @@ test("a large output is folded, and drawn only where one looks", async ({ page }
 test("a run asks a person inside its own screen; the answer is kept and the count goes down", async ({ page }) => {
   const count = page.getByRole("navigation", { name: "Areas" }).first().getByRole("link", { name: /Automation/ });
   const before = Number(/\d+/.exec(await count.innerText())?.[0]);
-  const [run] = (await find(page, "workflow=release-with-care&status=waiting")).filter((r) => r.service === "catalog");
+  const [run] = (await find(page, "workflow=shop.release-with-care&status=waiting")).filter((r) => r.service === "catalog");
   await page.goto(`/automation/runs/${run!.id}`);
   const card = page.getByRole("region", { name: "Approval" });
   await expect(card).toContainText("asks an approver");
@@ -204,8 +204,8 @@ test("an approval is refused from the list with a note, and what was done is und
 });
 
 test("the diagram opens a step by keyboard", async ({ page }) => {
-  const [run] = await find(page, "workflow=release-with-care&status=faulted");
-  const [other] = await find(page, "workflow=release-with-care");
+  const [run] = await find(page, "workflow=shop.release-with-care&status=faulted");
+  const [other] = await find(page, "workflow=shop.release-with-care");
   await page.goto(`/automation/runs/${(run ?? other)!.id}?view=diagram`);
   await page.getByRole("button", { name: /^Check budget/ }).focus();
   await page.keyboard.press("Enter");

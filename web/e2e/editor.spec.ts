@@ -61,8 +61,8 @@ test("a draft outlives a reload, and is thrown away only when told", async ({ pa
 });
 
 test("a copy of what is shipped is saved, changed, refused once for its version, compared, tried, run and deleted", async ({ page }) => {
-  await page.goto("/automation/workflows/homeostat.restart-service");
-  await expect(page.getByRole("button", { name: "Save…" })).toHaveAccessibleDescription(/ships with Homeostat/);
+  await page.goto("/automation/workflows/restart-service");
+  await expect(page.getByRole("button", { name: "Save…" })).toHaveAccessibleDescription(/it is shipped/);
   await page.getByRole("link", { name: "Save a copy…" }).click();
   await expect(page.getByText("Valid", { exact: true })).toBeVisible();
   await page.getByRole("button", { name: "Save…" }).click();

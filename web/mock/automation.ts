@@ -2,9 +2,10 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import type { components } from "../src/api/schema";
-import type { Approval, Hold, RunFilter, RunStep, RunSummary, RunView, Schedule, WorkflowDocument, WorkflowSummary } from "../src/api/workflow-types";
+import type { ApprovalItem, Hold, HoldRequest, RunDetail, RunFilter, RunItem, ScheduleItem, StepItem, WorkflowDetail, WorkflowSummary } from "../src/api/types";
 import { check } from "./check";
 import { ownDocuments, type Own } from "./documents";
+import { graphOf } from "./graph";
 import { id, iso } from "./ids";
 import { page, offer, Refusal, text } from "./refusal";
 import { DEFINITIONS, WALKS } from "./runbooks";
@@ -17,6 +18,8 @@ type Session = S["SessionView"];
 type Body = Record<string, unknown>;
 
 const SHIPPED = "homeostat";
+/** The `schedule` of a document, as it is written; the contract calls any JSON an object. */
+const scheduleOf = (source: string) => ((parse(source) as { schedule?: unknown }).schedule ?? null) as WorkflowSummary["schedule"];
 const keyOf = (d: Own) => `${d.namespace}.${d.name}`;
 
 export class Automation {
@@ -24,8 +27,9 @@ export class Automation {
   private readonly own: MockRun[] = ownRuns(Date.now());
   /** Runs of incidents that an operator changed: from then on they live by themselves. */
   private readonly taken = new Map<string, MockRun>();
-  private readonly decided = new Map<string, Partial<Approval>>();
+  private readonly decided = new Map<string, Partial<ApprovalItem>>();
   holds: Hold[] = [];
+  private readonly resting = new Set<string>();
 
   constructor(private readonly world: World, private readonly changed: (kind: string, id: string) => void) {}
 
@@ -49,28 +53,29 @@ export class Automation {
     const { status } = seen(run, now);
     const over = ["completed", "faulted", "cancelled"].includes(status) ? `the run is over: it ${status === "completed" ? "completed" : status === "faulted" ? "failed" : "was cancelled"}` : null;
     const path = `/runs/${run.id}`;
-    const others = this.documents.find((d) => d.name === run.workflow)?.versions.filter((v) => v.version !== run.version) ?? [];
+    const others = this.documents.find((d) => keyOf(d) === run.workflow)?.versions.filter((v) => v.version !== run.version) ?? [];
     return [
       offer(session, "pause", "Pause", `${path}/pause`, "operator", over ?? (status === "suspended" ? "it is paused already" : null)),
       offer(session, "resume", "Resume", `${path}/resume`, "operator", over ?? (status === "suspended" ? null : "it is not paused")),
-      offer(session, "retry", "Retry", `${path}/retry`, "operator", status === "faulted" ? null : status === "completed" ? "it completed; start it again instead" : "it has not failed"),
-      offer(session, "migrate", "Migrate…", `${path}/migrate`, "operator", over ?? (others.length === 0 ? "there is no other version of its workflow" : null)),
+      offer(session, "retry", "Retry from the failed step", `${path}/retry`, "operator", status === "faulted" ? null : status === "completed" ? "it completed; start it again instead" : "it has not failed"),
+      offer(session, "migrate", "Follow another version", `${path}/migrate`, "operator", over ?? (others.length === 0 ? "there is no other version of its workflow" : null)),
       offer(session, "cancel", "Cancel and undo", `${path}/cancel`, "operator", over),
     ];
   }
 
-  private summary(run: MockRun, session: Session, now: number, at = now): RunSummary {
+  private summary(run: MockRun, session: Session, now: number, at = now): RunItem {
     const s = seen(run, at);
     const hold = this.heldBy(run);
     const live = s.steps.findLast((x) => x.status === "running" || x.status === "retrying") ?? s.steps.at(-1);
     return {
       id: run.id, workflow: run.workflow, version: run.version, service: run.service, purpose: run.purpose, status: s.status, waits_for: s.ended_at ? null : hold ? `the release of a hold: ${hold.reason}` : s.waits_for,
       steps_done: s.steps.filter((x) => x.status === "completed" || x.status === "compensated").length, steps_failed: s.steps.filter((x) => x.status === "faulted").length, current_step: live?.name ?? null,
-      started_at: iso(run.start), ended_at: s.ended_at, error: s.error, correlation_id: run.correlation, parent: run.parent, allowed_actions: this.actions(run, session, now),
+      started_at: iso(run.start), ended_at: s.ended_at, error: s.error, correlation_id: run.correlation, parent: run.parent, acts: [], current: live ? [live.path] : [], held_by: hold ? hold.by : null, undone: Boolean(s.ended_at && run.undone),
+      input: run.input as RunItem["input"], output: (s.status === "completed" ? run.output : null) as RunItem["output"], allowed_actions: this.actions(run, session, now),
     };
   }
 
-  private view(run: MockRun, session: Session, now: number, record: string | null): RunView {
+  private view(run: MockRun, session: Session, now: number, record: string | null): RunDetail {
     const records = journal(run, now);
     const chosen = record === null ? undefined : records.find((r) => r.sequence === Number(record));
     if (record !== null && !chosen) throw new Refusal(404, "record_not_found", "No such record", `The journal of ${run.id} has records 1 to ${String(records.length)}.`);
@@ -78,18 +83,19 @@ export class Automation {
     const s = seen(run, at);
     const over = ["completed", "faulted", "cancelled"].includes(s.status);
     const path = `/runs/${run.id}`;
-    const steps = s.steps.map((step): RunStep => {
+    const steps = s.steps.map((step): StepItem => {
       const busy = step.status === "running" || step.status === "retrying";
       const undoes = step.compensation ? "it undoes another step" : null;
       return { ...step, allowed_actions: [
         offer(session, "retry", "Retry from here", `${path}/retry`, "operator", undoes ?? (busy && s.status !== "suspended" ? "it is under way; pause the run first" : null)),
-        offer(session, "skip", "Skip", `${path}/skip`, "operator", undoes ?? (over && step.status !== "faulted" ? "the run is over" : step.status === "completed" ? "it is done" : null)),
+        offer(session, "skip", "Skip with a reason", `${path}/skip`, "operator", undoes ?? (over && step.status !== "faulted" ? "the run is over" : step.status === "completed" ? "it is done" : null)),
       ] };
     });
-    return { ...this.summary(run, session, now, at), input: run.input, output: s.status === "completed" ? run.output : null, steps, records: records.length, definition: run.definition };
+    const children = this.runs(now).filter((r) => r.parent === run.id).map((r) => this.summary(r, session, now));
+    return { ...this.summary(run, session, now, at), steps, context: {}, records: records.length, at: chosen?.sequence ?? records.length, definition: run.definition as RunDetail["definition"], graph: graphOf(run.definition), children };
   }
 
-  private filtered(f: RunFilter, session: Session, now: number): RunSummary[] {
+  private filtered(f: RunFilter, session: Session, now: number): RunItem[] {
     const words = f.text?.toLowerCase().split(/\s+/).filter(Boolean) ?? [];
     return this.runs(now).filter((r) => (!f.workflow || r.workflow === f.workflow) && (!f.service || r.service === f.service) && (!f.purpose || r.purpose.type === f.purpose) && (!f.since || r.start >= Date.parse(f.since)) && (!f.until || r.start <= Date.parse(f.until)))
       .map((r) => ({ r, s: this.summary(r, session, now) }))
@@ -97,19 +103,18 @@ export class Automation {
       .map(({ s }) => s);
   }
 
-  private approvals(session: Session, now: number): Approval[] {
+  private approvals(session: Session, now: number): ApprovalItem[] {
     return this.runs(now).flatMap((run) => {
       const s = seen(run, now);
-      return s.steps.filter((x) => x.call === "approve").map((step): Approval => {
-        const input = step.input as { title: string; role: string };
+      return s.steps.filter((x) => x.call === "approve").map((step): ApprovalItem => {
+        const input = step.input as unknown as { message: string; role: S["Role"] };
         const key = id("apr", run.start, run.id);
-        const known = this.decided.get(key) ?? (step.status === "completed" ? { state: "approved" as const, decided_by: "admin", decided_at: step.ended_at, note: "go" } : step.status === "running" ? {} : { state: "withdrawn" as const, decided_at: step.ended_at });
+        const known = this.decided.get(key) ?? (step.status === "completed" ? { state: "approved" as const, by: "admin", answered_at: step.ended_at, note: "go" } : step.status === "running" ? {} : { state: "withdrawn" as const, answered_at: step.ended_at });
         const state = known.state ?? "pending";
-        const until = Date.parse(step.started_at) + 30 * 60_000;
         const over = state === "pending" ? null : `it is ${state} already`;
         return {
-          id: key, run: run.id, workflow: run.workflow, service: run.service, step: step.n, title: `${input.title.replace("?", "")} (${run.service ?? ""})?`, detail: "The canary held for two minutes: errors 0.2 %, p95 latency 51 ms, 6 of 6 probes pass.", role: input.role, people: [],
-          asked_at: step.started_at, until: iso(until), decided_by: null, decided_at: null, note: null, ...known, state,
+          id: key, run: run.id, workflow: run.workflow, service: run.service, key: `${run.id}${step.path}#0`, path: step.path, message: input.message, role: input.role, persons: [], not: null,
+          asked_at: step.started_at, expires_at: iso(Date.parse(step.started_at) + 30 * 60_000), by: null, note: null, answered_at: null, ...known, state,
           allowed_actions: [offer(session, "approve", "Approve", `/approvals/${key}/approve`, "approver", over), offer(session, "reject", "Reject", `/approvals/${key}/reject`, "approver", over)],
         };
       });
@@ -119,23 +124,23 @@ export class Automation {
   private workflow(d: Own, session: Session): WorkflowSummary {
     const newest = d.versions.at(-1)!;
     const path = `/workflows/${keyOf(d)}`;
-    return { id: keyOf(d), namespace: d.namespace, name: d.name, title: d.title, summary: d.summary, version: newest.version, origin: "own", updated_at: iso(newest.at), updated_by: newest.by, versions: d.versions.length, schedule: d.schedule, allowed_actions: [offer(session, "update", "Save", path, "operator", null, "PUT"), offer(session, "run", "Run", "/runs", "operator"), offer(session, "delete", "Delete", path, "operator", null, "DELETE")] };
+    return { id: keyOf(d), namespace: d.namespace, name: d.name, title: d.title, summary: d.summary, version: newest.version, origin: "own", versions: d.versions.length, schedule: scheduleOf(newest.source), allowed_actions: [offer(session, "run", "Run", "/runs", "operator"), offer(session, "update", "Save a new version", path, "admin", null, "PUT"), offer(session, "delete", "Delete", path, "admin", null, "DELETE")] };
   }
 
   private workflows(session: Session): WorkflowSummary[] {
     const shipped = Object.entries(DEFINITIONS).map(([name, book]): WorkflowSummary => {
-      const fixed = "it ships with Homeostat; save a copy under a name of your own";
-      const path = `/workflows/${SHIPPED}.${name}`;
-      return { id: `${SHIPPED}.${name}`, namespace: SHIPPED, name, title: book.title, summary: book.summary, version: "1.0.0", origin: "shipped", updated_at: null, updated_by: null, versions: 1, schedule: null, allowed_actions: [offer(session, "update", "Save", path, "operator", fixed, "PUT"), offer(session, "run", "Run", "/runs", "operator"), offer(session, "delete", "Delete", path, "operator", fixed, "DELETE")] };
+      const fixed = "it is shipped; save it under another name";
+      const path = `/workflows/${name}`;
+      return { id: name, namespace: SHIPPED, name, title: book.title, summary: book.summary, version: "1.0.0", origin: "shipped", versions: 1, schedule: scheduleOf(book.source), allowed_actions: [offer(session, "run", "Run", "/runs", "operator"), offer(session, "update", "Save a new version", path, "admin", fixed, "PUT"), offer(session, "delete", "Delete", path, "admin", fixed, "DELETE")] };
     });
-    return [...this.documents.map((d) => this.workflow(d, session)), ...shipped];
+    return [...shipped, ...this.documents.map((d) => this.workflow(d, session))];
   }
 
   private document(key: string): { summary: (s: Session) => WorkflowSummary; versions: { version: string; at: number | null; by: string | null; source: string }[] } {
     const own = this.documents.find((d) => keyOf(d) === key);
     if (own) return { summary: (s) => this.workflow(own, s), versions: own.versions };
-    const book = DEFINITIONS[key.replace(`${SHIPPED}.`, "")];
-    if (!book || !key.startsWith(`${SHIPPED}.`)) throw new Refusal(404, "workflow_not_found", "No such workflow", `There is no workflow ${key}.`);
+    const book = DEFINITIONS[key];
+    if (!book) throw new Refusal(404, "workflow_not_found", "No such workflow", `There is no workflow ${key}.`);
     return { summary: (s) => this.workflows(s).find((w) => w.id === key)!, versions: [{ version: "1.0.0", at: null, by: null, source: book.source }] };
   }
 
@@ -148,7 +153,7 @@ export class Automation {
       const run = this.run(b, now);
       if (c === undefined) return this.view(run, session, now, q.get("at"));
       if (c === "journal") {
-        const after = Number(q.get("after") ?? -1);
+        const after = Number(q.get("after") ?? 0);
         const rest = journal(run, now).filter((r) => r.sequence > after);
         const limit = Number(q.get("limit") ?? 200);
         return { items: rest.slice(0, limit), next: rest.length > limit ? String(rest[limit - 1]!.sequence) : null };
@@ -157,31 +162,31 @@ export class Automation {
     if (a === "approvals") return page(this.approvals(session, now).filter((x) => !q.get("state") || x.state === q.get("state")), q);
     if (a === "schedules") return { items: this.schedules(session, now), next: null };
     if (a === "workflows") {
-      if (b === undefined) return page(this.workflows(session), q);
+      if (b === undefined) return { items: this.workflows(session), next: null };
       if (b === "schema") return parse(readFileSync(new URL("./workflow-schema.yaml", import.meta.url), "utf8"));
       const doc = this.document(b);
       const newest = doc.versions.at(-1)!;
-      const shown = (v: typeof newest) => ({ version: v.version, at: v.at === null ? null : iso(v.at), by: v.by, current: v === newest });
-      if (c === undefined) return { ...doc.summary(session), source: newest.source, definition: parse(newest.source) as unknown } satisfies WorkflowDocument;
-      if (c === "versions" && d === undefined) return page([...doc.versions].reverse().map(shown), q);
-      const version = doc.versions.find((v) => v.version === d);
-      if (c === "versions" && version) return { ...shown(version), source: version.source };
+      const shown = (v: typeof newest) => ({ version: v.version, at: v.at === null ? null : iso(v.at), by: v.by, current: v === newest, source: v.source });
+      if (c === undefined) return { ...doc.summary(session), source: newest.source, definition: parse(newest.source) as WorkflowDetail["definition"], graph: graphOf(parse(newest.source)) } satisfies WorkflowDetail;
+      if (c === "versions" && d === undefined) return { items: [...doc.versions].reverse().map(shown), next: null };
     }
     throw new Refusal(404, "not_found", "No such endpoint");
   }
 
-  private holdsView(session: Session) { return { items: this.holds, allowed_actions: [offer(session, "update", "Change holds", "/runs/holds", "operator", null, "PUT")] }; }
+  private holdsView(session: Session) {
+    return { items: this.holds, allowed_actions: [offer(session, "hold", "Hold runs", "/runs/holds", "operator", null, "PUT"), offer(session, "lift", "Let runs go on", "/runs/holds", "operator", this.holds.length === 0 ? "nothing is held" : null, "PUT")] };
+  }
 
-  private schedules(session: Session, now: number): Schedule[] {
+  private schedules(session: Session, now: number): ScheduleItem[] {
     const all = this.filtered({}, session, now);
-    return this.documents.filter((d) => d.schedule).map((d): Schedule => {
-      const [kind, ...rest] = d.schedule!.split(" ");
+    return this.documents.filter((d) => scheduleOf(d.versions.at(-1)!.source) !== null).map((d): ScheduleItem => {
+      const schedule = scheduleOf(d.versions.at(-1)!.source);
       const three = new Date(now); three.setUTCHours(3, 0, 0, 0);
-      const first = kind === "cron" ? three.getTime() + (three.getTime() <= now ? 86_400_000 : 0) : kind === "every" ? Math.ceil(now / 900_000) * 900_000 : null;
-      const step = kind === "cron" ? 86_400_000 : 900_000;
-      const last = all.find((r) => r.workflow === d.name && (r.purpose.type === "schedule" || r.purpose.type === "event"));
-      const hold = this.holds.find((h) => h.scope === "all" || (h.scope === "workflow" && h.name === d.name));
-      return { workflow: keyOf(d), title: d.title, version: d.versions.at(-1)!.version, kind: kind as Schedule["kind"], expression: rest.join(" "), time_zone: kind === "cron" ? "UTC" : null, next: first === null ? [] : [0, 1, 2, 3, 4].map((i) => iso(first + i * step)), last_run: last ? { id: last.id, status: last.status, started_at: last.started_at } : null, held: hold ? `${hold.by}: ${hold.reason}` : null };
+      const first = "cron" in schedule ? three.getTime() + (three.getTime() <= now ? 86_400_000 : 0) : "every" in schedule ? Math.ceil(now / 900_000) * 900_000 : null;
+      const last = all.find((r) => r.workflow === keyOf(d) && (r.purpose.type === "schedule" || r.purpose.type === "event"));
+      const enabled = !this.resting.has(keyOf(d));
+      const offered = (name: string, title: string, refused: string | null) => offer(session, name, title, `/schedules/${keyOf(d)}`, "admin", refused, "PUT");
+      return { workflow: keyOf(d), enabled, schedule, next: first === null || !enabled ? null : iso(first), last_due_at: last?.started_at ?? null, last_run: last?.id ?? null, allowed_actions: [offered("enable", "Let it start runs", enabled ? "it starts runs already" : null), offered("disable", "Let it rest", enabled ? null : "it rests already")] };
     });
   }
 
@@ -201,9 +206,9 @@ export class Automation {
     else if (action === "retry") retry(run, step, by, body.input, now);
     else if (action === "skip") skip(run, step, by, reason, body.output, now);
     else if (action === "migrate") {
-      const kept = this.documents.find((d) => d.name === run.workflow)?.versions.find((v) => v.version === body.version);
+      const kept = this.documents.find((d) => keyOf(d) === run.workflow)?.versions.find((v) => v.version === body.version);
       if (!kept) throw new Refusal(422, "version_unknown", "No such version");
-      run.notes.push({ at: now - run.start, type: "migrated", summary: `${by} migrates from ${run.version} to ${kept.version}`, body: { type: "migrated", by, from: run.version, to: kept.version } });
+      run.notes.push({ at: now - run.start, type: "migrated", summary: `${by} migrates from ${run.version} to ${kept.version}` });
       Object.assign(run, { version: kept.version, definition: parse(kept.source) as unknown });
     }
     this.world.record({ type: "user", name: by }, `run.${action}`, run.id, { reason });
@@ -216,8 +221,10 @@ export class Automation {
     const [a, b = "", c = ""] = parts;
     const by = session.user.name;
     if (a === "runs" && b === "holds") {
-      const items = (body.items ?? []) as Hold[];
-      this.holds = items.map((h) => this.holds.find((o) => o.scope === h.scope && (o.name ?? null) === (h.name ?? null)) ?? { scope: h.scope, name: h.name ?? null, reason: h.reason, by, at: iso(now) });
+      const wanted = body as unknown as HoldRequest;
+      const name = wanted.scope === "all" ? null : wanted.name;
+      this.holds = this.holds.filter((h) => h.scope !== wanted.scope || (h.scope === "all" ? null : h.name) !== name);
+      if (wanted.held) this.holds.push({ ...(wanted.scope === "all" ? { scope: "all" as const } : { scope: wanted.scope, name: wanted.name }), reason: wanted.reason ?? "", by, at: iso(now) });
       this.world.record({ type: "user", name: by }, "holds.updated", "holds");
       this.changed("hold", "holds");
       return this.holdsView(session);
@@ -234,9 +241,14 @@ export class Automation {
       return result;
     }
     if (a === "runs" && b === "plan") return this.plan(body);
-    if (a === "runs" && b === "") return this.start(text(body.workflow) || `${SHIPPED}.${text(body.runbook)}`, body.input, session, now);
+    if (a === "runs" && b === "") return this.start(text(body.workflow), body.input, session, now);
     if (a === "runs") { this.act(this.run(b, now), c, body, session, now); return undefined; }
     if (a === "approvals") return this.decide(b, c, text(body.note), session, now);
+    if (a === "schedules") {
+      if (body.enabled === true) this.resting.delete(b); else this.resting.add(b);
+      this.changed("schedule", b);
+      return this.schedules(session, now).find((x) => x.workflow === b);
+    }
     if (a === "workflows" && b === "validate") return check(text(body.source));
     if (a === "workflows" && method === "PUT") return this.save(b, text(body.source), session, now);
     if (a === "workflows" && method === "DELETE") {
@@ -255,25 +267,24 @@ export class Automation {
     if (approval.state !== "pending") throw new Refusal(409, "conflict", "That was answered already", `It is ${approval.state}.`);
     const approved = verdict === "approve";
     const run = this.run(approval.run, now);
-    this.decided.set(key, { state: approved ? "approved" : "rejected", decided_by: session.user.name, decided_at: iso(now), note: note || null });
+    this.decided.set(key, { state: approved ? "approved" : "rejected", by: session.user.name, answered_at: iso(now), note: note || null });
     if (!approved) cancel(run, session.user.name, note, now);
-    else answer(run, "/do/2/askSomeone", now, { approved, by: session.user.name, note }, { at: 0, type: "call_succeeded", summary: `askSomeone: approved by ${session.user.name}`, body: { type: "call_succeeded", approved, by: session.user.name, note } });
+    else answer(run, "/do/2/askSomeone", now, { approved, by: session.user.name, note }, { at: 0, type: "call_succeeded", summary: `askSomeone: approved by ${session.user.name}` });
     this.changed("approval", key); this.changed("run", run.id);
     return undefined;
   }
 
   private start(key: string, input: unknown, session: Session, now: number): unknown {
     const doc = this.document(key);
-    const name = key.slice(key.indexOf(".") + 1);
     const newest = doc.versions.at(-1)!;
     const definition = parse(newest.source) as Record<string, unknown>;
     const wanted = ((definition.input as { schema?: { document?: { required?: string[] } } } | undefined)?.schema?.document?.required ?? []).filter((f) => (input as Body | undefined)?.[f] === undefined);
     if (wanted.length > 0) throw new Refusal(422, "invalid", "The input does not fit", `/input: ${wanted.map((w) => `"${w}" is missing`).join(", ")}`);
     const tasks = ((definition.do ?? []) as Record<string, Body>[]).map((t, i) => ({ path: `/do/${String(i)}/${Object.keys(t)[0]!}`, task: Object.values(t)[0]! }));
-    const walk = WALKS[name] ?? tasks.map(({ path, task }) => ({ path, kind: ["call", "for", "fork", "try", "wait", "listen", "run"].find((k) => k in task) ?? "do", call: text(task.call) || null, around: null }));
+    const walk = WALKS[key] ?? tasks.map(({ path, task }) => ({ path, kind: ["call", "for", "fork", "try", "wait", "listen", "run"].find((k) => k in task) ?? "do", call: text(task.call) || null, around: null }));
     const run: MockRun = {
-      id: runId(name, now), workflow: name, version: newest.version, service: text((input as Body | undefined)?.service) || null, purpose: { type: "manual", actor: session.user.name }, input, output: { ok: true }, start: now, notes: [], pausedAt: null, parent: null, correlation: id("cor", now, name), definition,
-      steps: walk.map((w, i) => ({ ...w, around: w.around ?? undefined, from: 20 + i * 1_500, to: 20 + (i + 1) * 1_500 - 20, input: w.call ? input : {}, output: w.call ? { ok: true } : {}, ...(w.call === "approve" ? { input: { title: "Go on?", role: "approver" } } : {}) })),
+      id: runId(key, now), workflow: key, version: newest.version, service: text((input as Body | undefined)?.service) || null, purpose: { type: "manual", actor: session.user.name }, input, output: { ok: true }, start: now, notes: [], pausedAt: null, parent: null, correlation: id("cor", now, key), definition,
+      steps: walk.map((w, i) => ({ ...w, around: w.around ?? undefined, from: 20 + i * 1_500, to: 20 + (i + 1) * 1_500 - 20, input: w.call ? input : {}, output: w.call ? { ok: true } : {}, ...(w.call === "approve" ? { input: { message: "Go on?", role: "approver" }, to: null, waits: "approval by an approver" } : {}) })),
     };
     this.own.push(run);
     for (let i = 0; i <= walk.length; i += 1) setTimeout(() => { this.changed("run", run.id); }, 60 + i * 1_500);
@@ -283,24 +294,24 @@ export class Automation {
 
   /** What a document would call, read from its tasks: the mock walks every branch. */
   private plan(body: Body): unknown {
-    const source = text(body.source) || this.document(text(body.workflow) || `${SHIPPED}.${text(body.runbook)}`).versions.at(-1)!.source;
+    const source = text(body.source) || this.document(text(body.workflow)).versions.at(-1)!.source;
     const verdict = check(source);
     if (!verdict.valid) throw new Refusal(422, "invalid", "The document is not valid", verdict.errors[0]?.message ?? "");
-    const calls = (verdict.graph?.nodes ?? []).filter((n) => n.call).map((n) => ({ path: n.id, function: n.call!, parameters: { ...(body.input as object) }, certain: !n.id.includes("/catch/") && !n.id.includes("/fork/"), would: n.call === "approve" ? "ask an approver and wait" : n.call === "verify" ? "watch telemetry, change nothing" : n.call === "http" ? "send a request" : n.call === "notify" ? "send a message" : `call ${n.call!}${text((body.input as Body).service) ? ` on ${text((body.input as Body).service)}` : ""}` }));
-    return { calls, otherwise: verdict.graph?.nodes.some((n) => n.kind === "try") ? ["when a call fails, it is tried again as the document says"] : [], note: "Nothing was done. Answers of calls are not known beforehand, so what follows from them is a guess." };
+    const calls = (verdict.graph?.nodes ?? []).filter((n) => n.call).map((n) => ({ path: n.id, function: n.call!, parameters: { ...(body.input as Record<string, unknown>) }, certain: !n.id.includes("/catch/") && !n.id.includes("/fork/"), would: n.call === "approve" ? "ask an approver and wait" : n.call === "verify" ? "watch telemetry, change nothing" : n.call === "http" ? "send a request" : n.call === "notify" ? "send a message" : `call ${n.call!}${text((body.input as Body).service) ? ` on ${text((body.input as Body).service)}` : ""}` }));
+    return { calls, otherwise: (verdict.graph?.nodes ?? []).filter((n) => n.call && n.id.includes("/catch/")).map((n) => n.id), note: null };
   }
 
   private save(key: string, source: string, session: Session, now: number): unknown {
     const verdict = check(source);
     if (!verdict.valid) throw new Refusal(422, "invalid", "The document is not valid", verdict.errors.map((e) => `line ${String(e.line)}: ${e.message}`).slice(0, 3).join("; "));
-    const head = (parse(source) as { document: { namespace: string; name: string; version: string; title?: string; summary?: string }; schedule?: Record<string, unknown> });
+    const head = (parse(source) as { document: { namespace: string; name: string; version: string; title?: string; summary?: string }; schedule?: unknown });
     const { namespace, name, version, title, summary } = head.document;
     if (namespace === SHIPPED) throw new Refusal(409, "conflict", "That namespace is taken", "Documents of the namespace homeostat ship with Homeostat. Use a namespace of your own.");
     if (`${namespace}.${name}` !== key) throw new Refusal(422, "invalid", "The document has another name", `It says ${namespace}.${name}; the address says ${key}.`);
     let own = this.documents.find((d) => keyOf(d) === key);
     const same = own?.versions.find((v) => v.version === version);
     if (same && same.source !== source) throw new Refusal(409, "conflict", "This version exists", `Version ${version} of ${key} was saved by ${same.by} with another text. A version never changes; give yours a new number.`);
-    if (!own) { own = { namespace, name, title: title ?? name, summary: summary ?? "", schedule: null, versions: [] }; this.documents.push(own); }
+    if (!own) { own = { namespace, name, title: title ?? name, summary: summary ?? "", versions: [] }; this.documents.push(own); }
     if (!same) own.versions.push({ version, at: now, by: session.user.name, source });
     Object.assign(own, { title: title ?? name, summary: summary ?? "" });
     this.changed("workflow", key);
@@ -317,5 +328,5 @@ function fromIncident(r: S["WorkedRun"]): MockRun {
     attempt: s.attempt, input: s.input, output: s.output, error: s.error ?? undefined, compensation: s.compensation, around: s.compensation ? undefined : groups.find((g) => s.path.startsWith(`${g.path}/`))?.path,
   }));
   const end = r.ended_at ? { status: r.status as "completed" | "faulted", error: r.error ?? null } : undefined;
-  return { id: r.id, workflow: r.workflow, version: r.version, service: r.service ?? null, purpose: r.purpose, input: r.input, output: r.output, start, steps, end, notes: [], pausedAt: null, parent: null, correlation: r.correlation_id, definition: DEFINITIONS[r.workflow]?.definition ?? {} };
+  return { id: r.id, workflow: r.workflow, version: r.version, service: r.service ?? null, purpose: r.purpose as MockRun["purpose"], input: r.input, output: r.output, start, steps, end, notes: [], pausedAt: null, parent: null, correlation: r.correlation_id, undone: r.steps.some((x) => x.compensation), definition: DEFINITIONS[r.workflow]?.definition ?? {} };
 }

@@ -1,7 +1,7 @@
 /** A small reading of workflow documents, with line and column in each error: enough for the screens, not the real parser. */
 import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Node } from "yaml";
-import type { DocumentProblem, Validation } from "../src/api/workflow-types";
-import { workflowGraph } from "../src/lib/workflow-graph";
+import type { SourceError, Validation } from "../src/api/types";
+import { graphOf } from "./graph";
 
 const TOP = ["document", "input", "use", "do", "timeout", "output", "schedule", "evaluate", "metadata"];
 const KINDS = ["call", "do", "emit", "for", "fork", "listen", "raise", "run", "set", "switch", "try", "wait"];
@@ -25,10 +25,10 @@ function near(word: string, known: readonly string[]): string {
 export function check(source: string): Validation {
   const counter = new LineCounter();
   const doc = parseDocument(source, { lineCounter: counter, prettyErrors: false });
-  const errors: DocumentProblem[] = [];
+  const errors: SourceError[] = [];
   const at = (offset: number, message: string) => { const { line, col } = counter.linePos(offset); errors.push({ line, column: col, message }); };
   for (const e of doc.errors) at(e.pos[0], e.message);
-  if (errors.length > 0) return { valid: false, errors, graph: null };
+  if (errors.length > 0) return { valid: false, errors: errors.slice(0, 1), graph: null };
   const where = (n: unknown) => (n as Node | null)?.range?.[0] ?? 0;
   const root = doc.contents;
   if (!isMap(root)) return { valid: false, errors: [{ line: 1, column: 1, message: "a workflow is an object with `document` and `do`" }], graph: null };
@@ -53,5 +53,6 @@ export function check(source: string): Validation {
     }
   };
   tasks(root.get("do", true), root);
-  return { valid: errors.length === 0, errors, graph: workflowGraph(doc.toJS()) };
+  // The server names the first problem, and draws only what is valid.
+  return errors.length > 0 ? { valid: false, errors: errors.slice(0, 1), graph: null } : { valid: true, errors: [], graph: graphOf(doc.toJS()) };
 }

@@ -48,7 +48,7 @@ do:
   - askSomeone:
       call: approve
       with:
-        title: Roll \${ .release } out to every region?
+        message: Roll \${ .release } out to every region?
         role: approver
         timeout: PT30M
   - rollOut:
@@ -134,7 +134,7 @@ do:
 `;
 
 export type Kept = { version: string; at: number; by: string; source: string };
-export type Own = { namespace: string; name: string; title: string; summary: string; schedule: string | null; versions: Kept[] };
+export type Own = { namespace: string; name: string; title: string; summary: string; versions: Kept[] };
 
 /** Newest version last. */
 export function ownDocuments(now: number): Own[] {
@@ -143,14 +143,14 @@ export function ownDocuments(now: number): Own[] {
       with: { method: post, endpoint: 'http://127.0.0.1:7101/flags/\${ .service }' }
 `;
   return [
-    { namespace: "shop", name: "release-with-care", title: "Release with care", summary: "Puts a release on one instance, watches it, asks a person, then rolls it out.", schedule: null, versions: [
+    { namespace: "shop", name: "release-with-care", title: "Release with care", summary: "Puts a release on one instance, watches it, asks a person, then rolls it out.", versions: [
       { version: "1.0.0", at: now - 21 * DAY, by: "ana", source: release("1.0.0", "60", "") },
       { version: "1.1.0", at: now - 9 * DAY, by: "ana", source: release("1.1.0", "120", "") },
       { version: "1.2.0", at: now - 2 * DAY, by: "admin", source: release("1.2.0", "120", flag) },
     ] },
-    { namespace: "shop", name: "nightly-report", title: "Nightly report", summary: "Collects the numbers of every service and writes the report.", schedule: "cron 0 0 3 * * *", versions: [{ version: "1.0.0", at: now - 60 * DAY, by: "admin", source: report("1.0.0") }] },
-    { namespace: "shop", name: "archive-report", title: "Archive a report", summary: "Writes a report where it is kept for ten years.", schedule: null, versions: [{ version: "1.0.0", at: now - 60 * DAY, by: "admin", source: archive }] },
-    { namespace: "shop", name: "refund-order", title: "Refund an order", summary: "Pays an order back and waits until the bank says so.", schedule: "on com.shop.order.refused", versions: [{ version: "1.4.1", at: now - 5 * DAY, by: "ben", source: refund("1.4.1") }] },
-    { namespace: "shop", name: "sync-catalog", title: "Synchronise the catalog", summary: "Brings prices from the supplier every fifteen minutes.", schedule: "every PT15M", versions: [{ version: "2.3.0", at: now - 14 * DAY, by: "ben", source: sync }] },
+    { namespace: "shop", name: "nightly-report", title: "Nightly report", summary: "Collects the numbers of every service and writes the report.", versions: [{ version: "1.0.0", at: now - 60 * DAY, by: "admin", source: report("1.0.0") }] },
+    { namespace: "shop", name: "archive-report", title: "Archive a report", summary: "Writes a report where it is kept for ten years.", versions: [{ version: "1.0.0", at: now - 60 * DAY, by: "admin", source: archive }] },
+    { namespace: "shop", name: "refund-order", title: "Refund an order", summary: "Pays an order back and waits until the bank says so.", versions: [{ version: "1.4.1", at: now - 5 * DAY, by: "ben", source: refund("1.4.1") }] },
+    { namespace: "shop", name: "sync-catalog", title: "Synchronise the catalog", summary: "Brings prices from the supplier every fifteen minutes.", versions: [{ version: "2.3.0", at: now - 14 * DAY, by: "ben", source: sync }] },
   ];
 }

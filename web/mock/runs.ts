@@ -2,22 +2,22 @@
  * Runs of the mock as functions of time: a list of steps with when each begins and ends. What a run is at a moment, and
  * at any record of its journal, follows from that; what an operator does changes the list.
  */
-import type { JournalRecord, RunPurpose, RunStatus, RunStep, RunStepStatus } from "../src/api/workflow-types";
+import type { JournalItem, RunPurpose, RunStatus, StepItem } from "../src/api/types";
 import { iso } from "./ids";
 
 /** Milliseconds after the start of the run. `to` null: until someone or something outside answers. */
 export type Spec = {
-  path: string; kind: string; call?: string | null; from: number; to: number | null; name?: string; status?: RunStepStatus; attempt?: number; input?: unknown; output?: unknown; error?: string;
-  compensation?: boolean; around?: string; run?: string; /** What this step waits for, in words. */ waits?: string;
+  path: string; kind: string; call?: string | null; from: number; to: number | null; name?: string; status?: StepItem["status"]; attempt?: number; input?: unknown; output?: unknown; error?: string;
+  compensation?: boolean; around?: string; revised?: boolean; note?: string; /** What this step waits for, in words. */ waits?: string;
 };
-export type Note = { at: number; type: string; summary: string; body: unknown };
+export type Note = { at: number; type: string; summary: string };
 export type MockRun = {
   id: string; workflow: string; version: string; service: string | null; purpose: RunPurpose; input: unknown; output: unknown; start: number; steps: Spec[];
   /** What follows once the open step is answered; relative to that moment. */
   then?: Spec[];
-  end?: { status: RunStatus; error: string | null }; notes: Note[]; pausedAt: number | null; parent: string | null; correlation: string; definition: unknown;
+  end?: { status: RunStatus; error: string | null }; notes: Note[]; pausedAt: number | null; parent: string | null; undone?: boolean; correlation: string; definition: unknown;
 };
-export type Seen = { status: RunStatus; steps: Omit<RunStep, "allowed_actions">[]; ended_at: string | null; error: string | null; waits_for: string | null };
+export type Seen = { status: RunStatus; steps: Omit<StepItem, "allowed_actions">[]; ended_at: string | null; error: string | null; waits_for: string | null };
 
 const passive = (s: Spec) => s.kind === "wait" || s.kind === "listen" || s.call === "approve" || s.call === "verify";
 const isGroup = (run: MockRun, s: Spec) => run.steps.some((o) => o.around === s.path && o !== s);
@@ -33,8 +33,8 @@ export function seen(run: MockRun, now: number): Seen {
     const retrying = !done && isGroup(run, s) && all.some((o) => o.around === s.path && o.to !== null && o.to <= t && o.status === "faulted") && !all.some((o) => o.around === s.path && o.from <= t && (o.to === null || o.to > t));
     return {
       n, path: s.path, name: s.name ?? s.path.split("/").at(-1)!, kind: s.kind, call: s.call ?? null, status: done ? (s.status ?? "completed") : retrying ? "retrying" as const : "running" as const, attempt: s.attempt ?? 1,
-      started_at: iso(run.start + s.from), ended_at: done ? iso(run.start + (s.to ?? 0)) : null, input: s.input ?? null, output: done ? (s.output ?? null) : null, error: done ? (s.error ?? null) : null,
-      compensation: s.compensation ?? false, parent: around >= 0 ? around : null, run: s.run ?? null,
+      started_at: iso(run.start + s.from), ended_at: done ? iso(run.start + (s.to ?? 0)) : null, input: (s.input ?? null) as StepItem["input"], output: (done ? (s.output ?? null) : null) as StepItem["output"], error: done ? (s.error ?? null) : null,
+      compensation: s.compensation ?? false, parent: around >= 0 ? around : null, revised: s.revised ?? false, note: s.note ?? null,
     };
   });
   const over = all.every((s) => s.to !== null && s.to <= t) && t >= 0;
@@ -48,21 +48,20 @@ export function seen(run: MockRun, now: number): Seen {
 }
 
 /** What was written until `now`: one record for each thing that happened to the run, as the real journal has it. */
-export function journal(run: MockRun, now: number): JournalRecord[] {
+export function journal(run: MockRun, now: number): JournalItem[] {
   const t = Math.min(now, run.pausedAt ?? Infinity) - run.start;
-  const found: Note[] = [{ at: 0, type: "started", summary: `accepted, version ${run.version}`, body: { type: "started", input: run.input, seed: 4_117_238_905 } }];
+  const found: Note[] = [{ at: 0, type: "started", summary: `accepted, version ${run.version}` }];
   for (const s of sorted(run)) {
     if (isGroup(run, s) || s.to === null || s.to > t || !/call|wait|listen|run/.test(s.kind)) continue;
     const name = s.name ?? s.path.split("/").at(-1)!;
-    const key = `${run.id}${s.path}#${String(s.attempt ?? 1)}`;
-    if (s.attempt && s.attempt > 1) found.push({ at: s.from, type: "timer_fired", summary: `${name}: time for attempt ${String(s.attempt)}`, body: { type: "timer_fired", id: `retry${s.path}` } });
-    if (s.kind === "wait") found.push({ at: s.to, type: "timer_fired", summary: `${name}: waited long enough`, body: { type: "timer_fired", id: s.path } });
-    else if (s.kind === "listen") found.push({ at: s.to, type: "event_received", summary: `${name}: an event came`, body: { type: "event_received", id: s.path, event: s.output } });
-    else if (s.status === "faulted") found.push({ at: s.to, type: "call_failed", summary: `${name}: ${s.error ?? "failed"}`, body: { type: "call_failed", key, error: { type: "https://serverlessworkflow.io/spec/1.0.0/errors/communication", status: 503, title: "Communication Error", detail: s.error }, retryable: true } });
-    else found.push({ at: s.to, type: "call_succeeded", summary: `${name}: ${s.compensation ? "undone" : `${s.call ?? s.kind} answered`}`, body: { type: "call_succeeded", key, output: s.output ?? null, inverse: null } });
+    if (s.attempt && s.attempt > 1) found.push({ at: s.from, type: "timer_fired", summary: `${name}: time for attempt ${String(s.attempt)}` });
+    if (s.kind === "wait") found.push({ at: s.to, type: "timer_fired", summary: `${name}: waited long enough` });
+    else if (s.kind === "listen") found.push({ at: s.to, type: "event_received", summary: `${name}: an event came` });
+    else if (s.status === "faulted") found.push({ at: s.to, type: "call_failed", summary: `${name}: ${s.error ?? "failed"}` });
+    else found.push({ at: s.to, type: "call_succeeded", summary: `${name}: ${s.compensation ? "undone" : `${s.call ?? s.kind} answered`}` });
   }
   const notes = run.notes.filter((n) => n.at + run.start <= now);
-  return [...found, ...notes].sort((a, b) => a.at - b.at).map((n, i) => ({ sequence: i + 1, at: iso(run.start + n.at), type: n.type, summary: n.summary, body: n.body }));
+  return [...found, ...notes].sort((a, b) => a.at - b.at).map((n, i) => ({ sequence: i + 1, at: iso(run.start + n.at), type: n.type, summary: n.summary }));
 }
 
 /** Answers the step that waits for the outside, and lets what follows begin. */
@@ -90,8 +89,9 @@ export function cancel(run: MockRun, by: string, reason: string, now: number): v
     from += 940;
   }
   run.then = undefined;
+  run.undone = undo.length > 0;
   run.end = { status: "cancelled", error: `cancelled by ${by}${reason ? `: ${reason}` : ""}` };
-  run.notes.push({ at, type: "cancel_requested", summary: `${by} cancels${reason ? `: ${reason}` : ""}`, body: { type: "cancel_requested", by, reason } });
+  run.notes.push({ at, type: "cancel_requested", summary: `${by} cancels${reason ? `: ${reason}` : ""}` });
 }
 
 /** Does a step and all after it again. The first time of each stays on record. */
@@ -104,12 +104,13 @@ export function retry(run: MockRun, n: number, by: string, input: unknown, now: 
   run.pausedAt = null;
   for (const s of run.steps) if (s.to === null || s.to > at) Object.assign(s, { to: at, status: s.status ?? "cancelled" });
   run.steps = run.steps.filter((s) => s.from <= at);
+  for (const s of run.steps) if (s.from >= step.from) s.revised = true;
   for (const s of again) {
     const length = s.to === null ? 1_500 : s.to - s.from;
-    run.steps.push({ ...s, from: s.from + shift, to: s.from + shift + length, attempt: (s.attempt ?? 1) + 1, status: undefined, error: undefined, output: s.output ?? { ok: true }, ...(s === step && input !== undefined ? { input } : {}) });
+    run.steps.push({ ...s, from: s.from + shift, to: s.from + shift + length, attempt: (s.attempt ?? 1) + 1, revised: false, status: undefined, error: undefined, output: s.output ?? { ok: true }, ...(s === step && input !== undefined ? { input } : {}) });
   }
   run.end = undefined;
-  run.notes.push({ at, type: "retry_requested", summary: `${by} retries from ${step.name ?? step.path.split("/").at(-1)!}`, body: { type: "retry_requested", by, step: n, input: input ?? null } });
+  run.notes.push({ at, type: "retry_requested", summary: `${by} retries from ${step.name ?? step.path.split("/").at(-1)!}` });
 }
 
 export function skip(run: MockRun, n: number, by: string, reason: string, output: unknown, now: number): void {
@@ -117,17 +118,17 @@ export function skip(run: MockRun, n: number, by: string, reason: string, output
   const at = now - run.start;
   run.pausedAt = null;
   const was = step.to;
-  Object.assign(step, { to: was !== null && was < at ? was : at, status: "skipped", output: output ?? null, error: undefined, waits: undefined });
+  Object.assign(step, { to: was !== null && was < at ? was : at, status: "skipped", output: output ?? null, error: undefined, waits: undefined, note: `skipped by ${by}: ${reason}` });
   for (const s of run.steps) if (s !== step && (s.to === null || s.to > at)) s.to = at + 400;
   run.steps.push(...(run.then ?? []).map((s) => ({ ...s, from: at + 20 + s.from, to: s.to === null ? null : at + 20 + s.to })));
   run.then = undefined;
   run.end = undefined;
-  run.notes.push({ at, type: "skip_requested", summary: `${by} skips ${step.name ?? step.path.split("/").at(-1)!}: ${reason}`, body: { type: "skip_requested", by, step: n, reason, output: output ?? null } });
+  run.notes.push({ at, type: "skip_requested", summary: `${by} skips ${step.name ?? step.path.split("/").at(-1)!}: ${reason}` });
 }
 
 export function pause(run: MockRun, by: string, reason: string, now: number): void {
   run.pausedAt = now;
-  run.notes.push({ at: now - run.start, type: "pause_requested", summary: `${by} pauses${reason ? `: ${reason}` : ""}`, body: { type: "pause_requested", by, reason } });
+  run.notes.push({ at: now - run.start, type: "pause_requested", summary: `${by} pauses${reason ? `: ${reason}` : ""}` });
 }
 
 export function resume(run: MockRun, by: string, now: number): void {
@@ -138,5 +139,5 @@ export function resume(run: MockRun, by: string, now: number): void {
     if (s.to !== null && s.to > t) s.to += by_ms;
   }
   run.pausedAt = null;
-  run.notes.push({ at: now - run.start, type: "resume_requested", summary: `${by} resumes`, body: { type: "resume_requested", by } });
+  run.notes.push({ at: now - run.start, type: "resume_requested", summary: `${by} resumes` });
 }

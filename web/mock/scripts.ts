@@ -1,15 +1,15 @@
 /** The runs that the mock tells besides those of incidents: one of each kind a person should have seen. */
 import { parse } from "yaml";
-import type { RunPurpose } from "../src/api/workflow-types";
+import type { RunPurpose } from "../src/api/types";
 import { ownDocuments } from "./documents";
-import { id, noise } from "./ids";
+import { id, iso, noise } from "./ids";
 import type { MockRun, Spec } from "./runs";
 import { SERVICES } from "./telemetry";
 
 const S = 1_000;
 const MIN = 60 * S;
 
-type Plan = { workflow: string; version?: string; service: string | null; purpose: RunPurpose; input: unknown; output?: unknown; start: number; steps: Spec[]; then?: Spec[]; end?: MockRun["end"]; parent?: string; paused?: { after: number; by: string; reason: string } };
+type Plan = { workflow: string; version?: string; service: string | null; purpose: RunPurpose; input: unknown; output?: unknown; start: number; steps: Spec[]; then?: Spec[]; end?: MockRun["end"]; parent?: string; undone?: boolean; paused?: { after: number; by: string; reason: string } };
 
 export const runId = (workflow: string, start: number) => id("run", start, workflow, String(start));
 
@@ -17,9 +17,9 @@ function make(p: Plan, now: number): MockRun {
   const document = ownDocuments(now).find((d) => d.name === p.workflow);
   const kept = document?.versions.find((v) => v.version === p.version) ?? document?.versions.at(-1);
   return {
-    id: runId(p.workflow, p.start), workflow: p.workflow, version: kept?.version ?? "1.0.0", service: p.service, purpose: p.purpose, input: p.input, output: p.output ?? null, start: p.start, steps: p.steps, then: p.then, end: p.end,
-    notes: p.paused ? [{ at: p.paused.after, type: "pause_requested", summary: `${p.paused.by} pauses: ${p.paused.reason}`, body: { type: "pause_requested", by: p.paused.by, reason: p.paused.reason } }] : [],
-    pausedAt: p.paused ? p.start + p.paused.after : null, parent: p.parent ?? null, correlation: id("cor", p.start, p.workflow), definition: kept ? (parse(kept.source) as unknown) : {},
+    id: runId(p.workflow, p.start), workflow: `shop.${p.workflow}`, version: kept?.version ?? "1.0.0", service: p.service, purpose: p.purpose, input: p.input, output: p.output ?? null, start: p.start, steps: p.steps, then: p.then, end: p.end,
+    notes: p.paused ? [{ at: p.paused.after, type: "pause_requested", summary: `${p.paused.by} pauses: ${p.paused.reason}` }] : [],
+    pausedAt: p.paused ? p.start + p.paused.after : null, parent: p.parent ?? null, undone: p.undone ?? false, correlation: id("cor", p.start, p.workflow), definition: kept ? (parse(kept.source) as unknown) : {},
   };
 }
 
@@ -50,15 +50,15 @@ const rollOut = (service: string, v: string): Spec[] => [
 const shifted = (steps: Spec[], by: number): Spec[] => steps.map((s) => ({ ...s, from: s.from + by, to: s.to === null ? null : s.to + by }));
 
 export function approvalStep(from: number): Spec {
-  return { path: "/do/2/askSomeone", kind: "call", call: "approve", from, to: null, input: { title: "Roll 1.2.0 out to every region?", role: "approver", timeout: "PT30M" }, waits: "approval by an approver" };
+  return { path: "/do/2/askSomeone", kind: "call", call: "approve", from, to: null, input: { message: "Roll 1.2.0 out to every region? The canary held for two minutes: errors 0.2 %, p95 latency 51 ms, 6 of 6 probes pass.", role: "approver", timeout: "PT30M" }, waits: "approval by an approver" };
 }
 
 function hero(now: number): MockRun[] {
   const plans: Plan[] = [
     { workflow: "release-with-care", service: "catalog", purpose: { type: "manual", actor: "ana" }, input: release("catalog", "1.2.0"), start: now - 12 * MIN, steps: [...canary("catalog", "1.2.0"), approvalStep(41_340)], then: rollOut("catalog", "1.2.0"), output: { out: "1.2.0" } },
-    { workflow: "release-with-care", version: "1.1.0", service: "gateway", purpose: { type: "manual", actor: "ben" }, input: release("gateway", "2.0.0"), start: now - 27 * MIN, steps: [...canary("gateway", "2.0.0"), { ...approvalStep(41_340), input: { title: "Roll 2.0.0 out to every region?", role: "approver", timeout: "PT30M" } }], then: rollOut("gateway", "2.0.0"), output: { out: "2.0.0" } },
+    { workflow: "release-with-care", version: "1.1.0", service: "gateway", purpose: { type: "manual", actor: "ben" }, input: release("gateway", "2.0.0"), start: now - 27 * MIN, steps: [...canary("gateway", "2.0.0"), { ...approvalStep(41_340), input: { message: "Roll 2.0.0 out to every region? The canary held for two minutes: errors 0.1 %, p95 latency 44 ms.", role: "approver", timeout: "PT30M" } }], then: rollOut("gateway", "2.0.0"), output: { out: "2.0.0" } },
     {
-      workflow: "release-with-care", service: "payments", purpose: { type: "manual", actor: "ben" }, input: release("payments", "3.1.0"), start: now - 190 * MIN, end: { status: "faulted", error: "verification failed: p95 latency of payments 812 ms, expected at most 60 ms; the change was undone" },
+      workflow: "release-with-care", service: "payments", purpose: { type: "manual", actor: "ben" }, input: release("payments", "3.1.0"), start: now - 190 * MIN, end: { status: "faulted", error: "verification failed: p95 latency of payments 812 ms, expected at most 60 ms" }, undone: true,
       steps: [
         ...canary("payments", "3.1.0"), { ...approvalStep(41_340), to: 5_640_000, waits: undefined, output: { approved: true, by: "admin", note: "go" } },
         ...shifted(rollOut("payments", "3.1.0"), 5_640_020).slice(0, 3).map((s): Spec => (s.kind === "fork" ? s : { ...s, status: "compensated" })),
@@ -69,7 +69,7 @@ function hero(now: number): MockRun[] {
       ],
     },
     {
-      workflow: "sync-catalog", service: "catalog", purpose: { type: "schedule", due_at: new Date(0).toISOString() }, input: {}, start: now - 100 * S,
+      workflow: "sync-catalog", service: "catalog", purpose: { type: "schedule", due_at: iso(now - 100 * S) }, input: {}, start: now - 100 * S,
       steps: [
         { path: "/do/0/fetchPrices", kind: "try", from: 5, to: null },
         { path: "/do/0/fetchPrices/try/0/fetch", kind: "call", call: "http", around: "/do/0/fetchPrices", from: 10, to: 5_010, status: "faulted", input: { method: "get", endpoint: "https://supplier.example/prices" }, error: "the supplier answered 503 Service Unavailable" },
@@ -78,7 +78,7 @@ function hero(now: number): MockRun[] {
       ],
       then: [{ path: "/do/1/apply", kind: "call", call: "http", from: 0, to: 900, input: { method: "post", endpoint: "http://127.0.0.1:7102/prices" }, output: { changed: 212 } }],
     },
-    { workflow: "refund-order", service: "payments", purpose: { type: "event", event: "com.shop.order.refused/4711" }, input: { order: "88213", total: 41.9 }, start: now - 43 * MIN, steps: [{ path: "/do/0/refund", kind: "call", call: "openapi", from: 8, to: 410, input: { operationId: "createRefund", parameters: { order: "88213" } }, output: { refund: "rf_20931", amount: 41.9 } }, { path: "/do/1/settled", kind: "listen", from: 420, to: null, waits: "an event com.shop.payment.settled of 88213" }], then: [{ path: "/do/2/tell", kind: "call", call: "notify", from: 0, to: 220, output: { sent: true } }] },
+    { workflow: "refund-order", service: "payments", purpose: { type: "event", event: "evt_88213" }, input: { order: "88213", total: 41.9 }, start: now - 43 * MIN, steps: [{ path: "/do/0/refund", kind: "call", call: "openapi", from: 8, to: 410, input: { operationId: "createRefund", parameters: { order: "88213" } }, output: { refund: "rf_20931", amount: 41.9 } }, { path: "/do/1/settled", kind: "listen", from: 420, to: null, waits: "an event com.shop.payment.settled of 88213" }], then: [{ path: "/do/2/tell", kind: "call", call: "notify", from: 0, to: 220, output: { sent: true } }] },
     { workflow: "release-with-care", service: "worker", purpose: { type: "manual", actor: "ana" }, input: release("worker", "1.4.0"), start: now - 75 * MIN, paused: { after: 20_000, by: "ana", reason: "the pool of test machines is being moved" }, steps: [...canary("worker", "1.4.0"), { ...approvalStep(41_340), to: 60_000, waits: undefined, output: { approved: true } }, ...shifted(rollOut("worker", "1.4.0"), 60_020)] },
   ];
   return plans.map((p) => make(p, now));
@@ -87,14 +87,14 @@ function hero(now: number): MockRun[] {
 /** A run with a loop, a large output and a run of its own. */
 function nightly(start: number, now: number): MockRun[] {
   const rows = Array.from({ length: 400 }, (_, i) => ({ service: SERVICES[i % 5], day: `2026-${String(1 + (i % 12)).padStart(2, "0")}-${String(1 + (i % 28)).padStart(2, "0")}`, requests: 20_000 + Math.floor(noise(i, 3) * 9_000), errors: Math.floor(noise(i, 5) * 90) }));
-  const child = make({ workflow: "archive-report", service: null, purpose: { type: "subflow", run: runId("nightly-report", start), key: "archive#0" }, parent: runId("nightly-report", start), input: { report: { rows } }, output: { kept: "reports/2026-11.json" }, start: start + 4_300, steps: [{ path: "/do/0/write", kind: "call", call: "http", from: 10, to: 1_120, input: { method: "put", endpoint: "http://127.0.0.1:7101/archive", body: { report: { rows } } }, output: { kept: "reports/2026-11.json", bytes: 48_211 } }] }, now);
+  const child = make({ workflow: "archive-report", service: null, purpose: { type: "subflow", run: runId("nightly-report", start), key: `${runId("nightly-report", start)}/do/2/archive#0` }, parent: runId("nightly-report", start), input: { report: { rows } }, output: { kept: "reports/2026-11.json" }, start: start + 4_300, steps: [{ path: "/do/0/write", kind: "call", call: "http", from: 10, to: 1_120, input: { method: "put", endpoint: "http://127.0.0.1:7101/archive", body: { report: { rows } } }, output: { kept: "reports/2026-11.json", bytes: 48_211 } }] }, now);
   const parent = make({
-    workflow: "nightly-report", service: null, purpose: { type: "schedule", due_at: new Date(start).toISOString() }, input: {}, output: { report: { rows }, kept: "reports/2026-11.json" }, start,
+    workflow: "nightly-report", service: null, purpose: { type: "schedule", due_at: iso(start) }, input: {}, output: { report: { rows }, kept: "reports/2026-11.json" }, start,
     steps: [
       { path: "/do/0/list", kind: "call", call: "http", from: 6, to: 190, input: { method: "get", endpoint: "http://127.0.0.1:7101/services" }, output: { services: SERVICES } },
       { path: "/do/1/each", kind: "for", from: 200, to: 4_260, output: { rows } },
       ...SERVICES.map((service, i): Spec => ({ path: "/do/1/each/do/0/collect", kind: "call", call: "http", around: "/do/1/each", from: 210 + i * 810, to: 980 + i * 810, input: { method: "get", endpoint: `http://127.0.0.1:7101/services/${service}/numbers` }, output: { service, rows: rows.filter((r) => r.service === service) } })),
-      { path: "/do/2/archive", kind: "run", call: "workflow shop.archive-report", from: 4_280, to: 5_460, input: { namespace: "shop", name: "archive-report", version: "1.0.0" }, output: { kept: "reports/2026-11.json" }, run: child.id },
+      { path: "/do/2/archive", kind: "run", call: "run.workflow", from: 4_280, to: 5_460, input: { namespace: "shop", name: "archive-report", version: "1.0.0" }, output: { kept: "reports/2026-11.json" } },
     ],
   }, now);
   return [parent, child];
@@ -106,7 +106,7 @@ export function ownRuns(now: number): MockRun[] {
     const start = now - i * 15 * MIN - 100 * S;
     const bad = i % 23 === 0;
     runs.push(make({
-      workflow: "sync-catalog", service: "catalog", purpose: { type: "schedule", due_at: new Date(start).toISOString() }, input: {}, output: bad ? null : { changed: Math.floor(noise(i, 9) * 300) }, start, end: bad ? { status: "faulted", error: "fetch: the supplier answered 503 Service Unavailable, 5 of 5 attempts" } : undefined,
+      workflow: "sync-catalog", service: "catalog", purpose: { type: "schedule", due_at: iso(start) }, input: {}, output: bad ? null : { changed: Math.floor(noise(i, 9) * 300) }, start, end: bad ? { status: "faulted", error: "fetch: the supplier answered 503 Service Unavailable, 5 of 5 attempts" } : undefined,
       steps: [
         { path: "/do/0/fetchPrices", kind: "try", from: 5, to: bad ? 9_020 : 812, ...(bad ? { status: "faulted" as const } : {}) },
         { path: "/do/0/fetchPrices/try/0/fetch", kind: "call", call: "http", around: "/do/0/fetchPrices", from: 10, to: bad ? 9_010 : 800, input: { method: "get", endpoint: "https://supplier.example/prices" }, ...(bad ? { status: "faulted" as const, error: "the supplier answered 503 Service Unavailable" } : { output: { prices: Math.floor(noise(i, 4) * 4_000) } }) },

@@ -143,7 +143,7 @@ function change({ method, parts, body, session }: Ask): unknown {
     changed("fault", spec.name); follow(story, 0);
     return {};
   }
-  if (["runs", "approvals", "workflows"].includes(a)) return automation.change(method, parts, body, session);
+  if (["runs", "approvals", "workflows", "schedules"].includes(a)) return automation.change(method, parts, body, session);
   throw new Refusal(404, "not_found", "No such endpoint");
 }
 

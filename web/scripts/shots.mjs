@@ -26,16 +26,16 @@ for (const [look, options] of Object.entries(looks)) {
   const slow = incidents.find((i) => i.class === "slow_dependency") ?? incidents[0];
   const decision = needs && (await get(`/incidents/${needs.id}`)).decisions.at(-1)?.id;
   const runs = (await get("/runs?limit=50")).items;
-  const run = runs.find((r) => r.status === "faulted" && r.workflow === "release-with-care") ?? runs.find((r) => r.status === "faulted") ?? runs[0];
+  const run = runs.find((r) => r.status === "faulted" && r.workflow === "shop.release-with-care") ?? runs.find((r) => r.status === "faulted") ?? runs[0];
   const asking = (await get("/approvals?state=pending")).items[0]?.run ?? run?.id;
-  const looped = (await get("/runs?workflow=nightly-report")).items[0]?.id ?? run?.id;
-  const retried = (await get("/runs?workflow=sync-catalog")).items[0]?.id ?? run?.id;
+  const looped = (await get("/runs?workflow=shop.nightly-report")).items[0]?.id ?? run?.id;
+  const retried = (await get("/runs?workflow=shop.sync-catalog")).items[0]?.id ?? run?.id;
   const records = run ? (await get(`/runs/${run.id}/journal?limit=500`)).items.map((r) => r.sequence) : [];
   const screens = {
     overview: "/", incidents: "/incidents", incident: `/incidents/${slow?.id}`, approval: `/incidents/${needs?.id}`, why: `/incidents/${needs?.id}?why=${decision}`, systems: "/systems", service: "/systems/checkout",
-    runs: "/automation/runs", "runs-filtered": "/automation/runs?workflow=release-with-care&span=24h", "runs-none": "/automation/runs?text=zzz", run: `/automation/runs/${run?.id}`, "run-step": `/automation/runs/${run?.id}?step=4`, "run-diagram": `/automation/runs/${run?.id}?view=diagram&step=3`,
+    runs: "/automation/runs", "runs-filtered": "/automation/runs?workflow=shop.release-with-care&span=24h", "runs-none": "/automation/runs?text=zzz", run: `/automation/runs/${run?.id}`, "run-step": `/automation/runs/${run?.id}?step=4`, "run-diagram": `/automation/runs/${run?.id}?view=diagram&step=3`,
     "run-past": `/automation/runs/${run?.id}?at=${records[Math.floor(records.length / 2)]}`, "run-asking": `/automation/runs/${asking}`, "run-loop": `/automation/runs/${looped}?step=3`, "run-retried": `/automation/runs/${retried}`,
-    approvals: "/automation/approvals", workflows: "/automation/workflows", workflow: "/automation/workflows/shop.release-with-care", "workflow-shipped": "/automation/workflows/homeostat.restart-service", "workflow-try": "/automation/workflows/shop.release-with-care?tab=try",
+    approvals: "/automation/approvals", workflows: "/automation/workflows", workflow: "/automation/workflows/shop.release-with-care", "workflow-shipped": "/automation/workflows/restart-service", "workflow-try": "/automation/workflows/shop.release-with-care?tab=try",
     "workflow-history": "/automation/workflows/shop.release-with-care?tab=history", "workflow-unified": "/automation/workflows/shop.release-with-care?tab=history&layout=unified", "workflow-new": "/automation/new-workflow", schedules: "/automation/schedules",
     runbooks: "/automation/runbooks", runbook: "/automation/runbooks/reset-state", policy: "/automation/policy", faults: "/faults", logs: "/logs?text=order",
     autonomy: "/settings", stop: "/settings?section=stop-switch", tokens: "/settings?section=tokens", audit: "/settings?section=audit", about: "/settings?section=about", missing: "/incidents/inc_nope",

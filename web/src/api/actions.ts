@@ -2,8 +2,10 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ApiError, request, setCsrfToken } from "./client";
 import { sessionQuery } from "./queries";
-import type { AllowedAction, AutonomyGrant, AutonomyView, CreatedToken, FaultRequest, RunStarted, Session, SignIn, StopRequest, StopSwitch, TokenRequest } from "./types";
-import type { BulkAction, BulkAnswer, BulkRequest, Holds, NewHold, RunPlan, RunSummary, StartRequest, WorkflowSummary } from "./workflow-types";
+import type {
+  AllowedAction, AutonomyGrant, AutonomyView, BulkAction, BulkRequest, BulkResult, CreatedToken, FaultRequest, HoldRequest, HoldsView, PlanRequest, RunItem, RunPlan, RunRequest, RunStarted,
+  Session, SignIn, StopRequest, StopSwitch, TokenRequest, WorkflowDetail,
+} from "./types";
 
 function useChange<In, Out>(work: (input: In) => Promise<Out>, touches: readonly unknown[][]) {
   const client = useQueryClient();
@@ -18,7 +20,7 @@ export const useAllowedAction = () =>
   useChange(
     ({ action, body }: { action: AllowedAction; body?: unknown }) =>
       request<unknown>(action.path, { method: action.method, body: body ?? {} }),
-    [["incident"], ["incidents"], ["overview"], ["runs"], ["run"], ["approvals"], ["workflows"], ["workflow"]],
+    [["incident"], ["incidents"], ["overview"], ["runs"], ["run"], ["approvals"], ["workflows"], ["workflow"], ["schedules"]],
   );
 
 export function useSignIn() {
@@ -73,23 +75,23 @@ export const useDeleteToken = () =>
 /** Starts a run. The key makes a click that is sent twice one run. */
 export const useStartRun = () =>
   useChange(
-    (body: StartRequest) =>
+    (body: RunRequest) =>
       request<RunStarted>("/runs", { method: "POST", body, idempotencyKey: crypto.randomUUID() }),
     [["runs"]],
   );
 
 /** What a run would do; nothing is done. */
 export const usePlanRun = () =>
-  useMutation({ mutationFn: (body: StartRequest & { source?: string }) => request<RunPlan>("/runs/plan", { method: "POST", body }) });
+  useMutation({ mutationFn: (body: PlanRequest) => request<RunPlan>("/runs/plan", { method: "POST", body }) });
 
 export const useBulkRuns = () =>
-  useChange((body: BulkRequest) => request<BulkAnswer>("/runs/bulk", { method: "POST", body }), [["runs"], ["run"]]);
+  useChange((body: BulkRequest) => request<BulkResult>("/runs/bulk", { method: "POST", body }), [["runs"], ["run"]]);
 
 /** The same action on runs that were chosen one by one; what is refused is told and stops nothing. */
 export const useEachRun = () =>
   useChange(
-    async ({ runs, action, reason }: { runs: readonly RunSummary[]; action: BulkAction; reason: string }): Promise<BulkAnswer> => {
-      const answer: BulkAnswer = { matched: runs.length, done: 0, refused: [] };
+    async ({ runs, action, reason }: { runs: readonly RunItem[]; action: BulkAction; reason: string }): Promise<BulkResult> => {
+      const answer: BulkResult = { matched: runs.length, done: 0, refused: [] };
       for (const run of runs) {
         const offered = run.allowed_actions.find((a) => a.name === action);
         try {
@@ -105,13 +107,14 @@ export const useEachRun = () =>
     [["runs"], ["run"]],
   );
 
-export const useSaveHolds = () =>
-  useChange((items: NewHold[]) => request<Holds>("/runs/holds", { method: "PUT", body: { items } }), [["holds"], ["runs"], ["run"], ["schedules"]]);
+/** Sets one hold, or lifts it. */
+export const useChangeHold = () =>
+  useChange((body: HoldRequest) => request<HoldsView>("/runs/holds", { method: "PUT", body }), [["holds"], ["runs"], ["run"], ["schedules"]]);
 
 /** Saves a text as a version of a workflow; a version that exists with another text is a 409. */
 export const useSaveWorkflow = () =>
   useChange(
     ({ id, source }: { id: string; source: string }) =>
-      request<WorkflowSummary>(`/workflows/${encodeURIComponent(id)}`, { method: "PUT", body: { source } }),
+      request<WorkflowDetail>(`/workflows/${encodeURIComponent(id)}`, { method: "PUT", body: { source } }),
     [["workflows"], ["workflow"], ["schedules"]],
   );

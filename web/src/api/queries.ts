@@ -2,12 +2,9 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { pages, request, setCsrfToken, type Query } from "./client";
 import type {
-  ApiToken, AuditRow, AuditVerification, AutonomyGrant, Change, Demo, IncidentDetail, IncidentSummary, LogHistogram, LogRecord, Overview,
-  Page, Policy, Runbook, RunbookSummary, SeriesAnswer, SeriesAsk, Service, ServiceDetail, ServiceMap, Session, Status, StopSwitch, Track,
+  ApiToken, ApprovalItem, AuditRow, AuditVerification, AutonomyGrant, Change, Demo, HoldsView, IncidentDetail, IncidentSummary, JournalItem, LogHistogram, LogRecord,
+  Overview, Page, Policy, RunDetail, RunFilter, RunItem, Runbook, RunbookSummary, ScheduleItem, Validation, WorkflowDetail, WorkflowSummary, WorkflowVersion, SeriesAnswer, SeriesAsk, Service, ServiceDetail, ServiceMap, Session, Status, StopSwitch, Track,
 } from "./types";
-import type {
-  Approval, Holds, JournalRecord, RunFilter, RunSummary, RunView, Schedule, Validation, WorkflowDocument, WorkflowSummary, WorkflowVersion, WorkflowVersionDocument,
-} from "./workflow-types";
 
 const get = <T>(key: readonly unknown[], path: string, query?: Query) =>
   queryOptions({ queryKey: key, queryFn: ({ signal }) => request<T>(path, { query, signal }) });
@@ -58,31 +55,29 @@ export const histogramQuery = (ask: LogAsk) =>
 
 export const changesQuery = (service?: string) => list<Change>(["changes", service], "/changes", { service, limit: 50 });
 
-export const runsQuery = (filter: RunFilter) => infinite<RunSummary>(["runs", filter], "/runs", { ...filter, limit: 50 });
+export const runsQuery = (filter: RunFilter) => infinite<RunItem>(["runs", filter], "/runs", { ...filter, limit: 50 });
 /** How many runs a look ahead at a bulk action counts at most; more are told as "and more". */
 export const PREVIEW_LIMIT = 500;
-export const runsPreviewQuery = (filter: RunFilter) => get<Page<RunSummary>>(["runs", "preview", filter], "/runs", { ...filter, limit: PREVIEW_LIMIT });
-export const runQuery = (id: string) => get<RunView>(["run", id], `/runs/${at(id)}`);
+export const runsPreviewQuery = (filter: RunFilter) => get<Page<RunItem>>(["runs", "preview", filter], "/runs", { ...filter, limit: PREVIEW_LIMIT });
+export const runQuery = (id: string) => get<RunDetail>(["run", id], `/runs/${at(id)}`);
 /** A run as it was once `record` was in its journal. */
 export const runAtQuery = (id: string, record: number) =>
-  queryOptions({ ...get<RunView>(["run", id, "at", record], `/runs/${at(id)}`, { at: record }), placeholderData: keepPreviousData, throwOnError: false });
+  queryOptions({ ...get<RunDetail>(["run", id, "at", record], `/runs/${at(id)}`, { at: record }), placeholderData: keepPreviousData, throwOnError: false });
 export const journalQuery = (id: string) =>
   infiniteQueryOptions({
     queryKey: ["run", id, "journal"],
-    queryFn: ({ pageParam, signal }) => request<Page<JournalRecord>>(`/runs/${at(id)}/journal`, { query: { after: pageParam, limit: 500 }, signal }),
-    initialPageParam: -1,
-    getNextPageParam: (last: Page<JournalRecord>) => (last.next ? last.items.at(-1)?.sequence : undefined),
+    queryFn: ({ pageParam, signal }) => request<Page<JournalItem>>(`/runs/${at(id)}/journal`, { query: { after: pageParam, limit: 500 }, signal }),
+    initialPageParam: 0,
+    getNextPageParam: (last: Page<JournalItem>) => (last.next ? last.items.at(-1)?.sequence : undefined),
   });
-export const holdsQuery = get<Holds>(["holds"], "/runs/holds");
+export const holdsQuery = get<HoldsView>(["holds"], "/runs/holds");
 
-export const pendingApprovalsQuery = list<Approval>(["approvals", "pending"], "/approvals", { state: "pending", limit: 200 });
-export const approvalsQuery = (state?: string) => infinite<Approval>(["approvals", "list", state], "/approvals", { state, limit: 50 });
+export const pendingApprovalsQuery = list<ApprovalItem>(["approvals", "pending"], "/approvals", { state: "pending", limit: 200 });
+export const approvalsQuery = (state?: string) => infinite<ApprovalItem>(["approvals", "list", state], "/approvals", { state, limit: 50 });
 
-export const workflowsQuery = list<WorkflowSummary>(["workflows"], "/workflows", { limit: 500 });
-export const workflowQuery = (id: string) => get<WorkflowDocument>(["workflow", id], `/workflows/${at(id)}`);
-export const versionsQuery = (id: string) => list<WorkflowVersion>(["workflow", id, "versions"], `/workflows/${at(id)}/versions`, { limit: 200 });
-export const versionQuery = (id: string, version: string) =>
-  queryOptions({ ...get<WorkflowVersionDocument>(["workflow", id, "versions", version], `/workflows/${at(id)}/versions/${at(version)}`), staleTime: Infinity });
+export const workflowsQuery = list<WorkflowSummary>(["workflows"], "/workflows");
+export const workflowQuery = (id: string) => get<WorkflowDetail>(["workflow", id], `/workflows/${at(id)}`);
+export const versionsQuery = (id: string) => list<WorkflowVersion>(["workflow", id, "versions"], `/workflows/${at(id)}/versions`);
 export const schemaQuery = queryOptions({ ...get<Record<string, unknown>>(["workflows", "schema"], "/workflows/schema"), staleTime: Infinity });
 /** What the server says of a text that is being written. The newest answer stays until the next is there. */
 export const validationQuery = (source: string) =>
@@ -90,7 +85,7 @@ export const validationQuery = (source: string) =>
     queryKey: ["validate", source], staleTime: Infinity, gcTime: 30_000, placeholderData: keepPreviousData,
     queryFn: ({ signal }) => request<Validation>("/workflows/validate", { method: "POST", body: { source }, signal }),
   });
-export const schedulesQuery = list<Schedule>(["schedules"], "/schedules", { limit: 500 });
+export const schedulesQuery = list<ScheduleItem>(["schedules"], "/schedules");
 
 export const runbooksQuery = list<RunbookSummary>(["runbooks"], "/runbooks");
 export const runbookQuery = (name: string) => get<Runbook>(["runbook", name], `/runbooks/${at(name)}`);

@@ -50,7 +50,22 @@ export type ServiceMap = Schemas["ServiceMap"];
 export type SeriesLine = Schemas["DrawnSeries"];
 export type SeriesAnswer = Schemas["Drawing"];
 export type LogHistogram = Schemas["Histogram"];
-export type RunDetail = Schemas["RunDetail"];
+export type RunItem = Schemas["RunItem"];
+export type RunStatus = Schemas["RunStatus"];
+export type RunPurpose = Schemas["RunPurpose"];
+export type StepItem = Schemas["StepItem"];
+export type JournalItem = Schemas["JournalItem"];
+export type HoldsView = Schemas["HoldsView"];
+export type Hold = Schemas["Hold"];
+export type ApprovalItem = Schemas["ApprovalItem"];
+export type ApprovalState = Schemas["ApprovalState"];
+export type BulkAction = Schemas["BulkAction"];
+export type BulkResult = Schemas["BulkResult"];
+export type WorkflowSummary = Schemas["WorkflowSummary"];
+export type WorkflowVersion = Schemas["WorkflowVersion"];
+export type SourceError = Schemas["SourceError"];
+export type RunPlan = Schemas["RunPlan"];
+export type ScheduleItem = Schemas["ScheduleItem"];
 export type RunbookSummary = Schemas["RunbookSummary"];
 export type Runbook = Schemas["RunbookDetail"];
 export type PolicyRule = Schemas["PolicyRule"];
@@ -68,12 +83,27 @@ export type FaultRequest = Schemas["FaultRequest"];
 export type StopRequest = Schemas["StopRequest"];
 export type TokenRequest = Schemas["TokenRequest"];
 export type RunRequest = Schemas["RunRequest"];
+export type PlanRequest = Schemas["PlanRequest"];
+export type HoldRequest = Schemas["HoldRequest"];
 export type RunStarted = Schemas["RunStarted"];
 export type AutonomyView = Schemas["AutonomyView"];
 export type SeriesAsk = operations["query_series"]["parameters"]["query"];
 
 /** Every operation of the API, by its id. */
 export type Operation = keyof operations;
+
+/** Conditions on runs, as the address and the API know them; every part may be left out. */
+export type RunFilter = { status?: string; workflow?: string; service?: string; purpose?: string; text?: string; since?: string; until?: string };
+export type BulkRequest = { action: BulkAction; filter: RunFilter; reason: string; limit: number };
+
+// The contract calls the parts of a diagram plain objects; this is what is in them (crates/workflow/src/graph.rs).
+export type FlowPart = "body" | "branch" | "try" | "catch" | "each";
+export type FlowNode = { id: string; kind: string; name: string; call?: string; detail?: string; condition?: string; timeout_ms?: number; parent?: string; part?: FlowPart };
+export type FlowEdge = { from: string; to: string; way: "next" | "then" | "case" | "into" | "catch" | "retry" | "loop"; label?: string };
+export type FlowGraph = { nodes: FlowNode[]; edges: FlowEdge[] };
+export type RunDetail = Omit<Schemas["RunDetail"], "graph"> & { graph: FlowGraph };
+export type WorkflowDetail = Omit<Schemas["WorkflowDetail"], "graph"> & { graph: FlowGraph };
+export type Validation = Omit<Schemas["Validation"], "graph"> & { graph?: FlowGraph | null };
 
 /** A page of a list. */
 export type Page<T> = { items: T[]; next?: string | null };

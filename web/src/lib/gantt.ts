@@ -2,26 +2,26 @@
  * The steps of a run as rows of bars over time. Pure: "now" is an input. Long waiting is drawn short, so that a run that
  * waited three hours for a person still shows its seconds of work.
  */
-import type { RunStep } from "@/api/workflow-types";
+import type { StepItem } from "@/api/types";
 import { toMs } from "./time";
 
-export type Bar = { step: RunStep; from: number; to: number; live: boolean; /** When the attempt before it ended. */ waitedSince: number | null };
+export type Bar = { step: StepItem; from: number; to: number; live: boolean; /** When the attempt before it ended. */ waitedSince: number | null };
 export type GanttRow = { key: string; name: string; path: string; depth: number; kind: string; call: string | null; compensation: boolean; group: boolean; bars: Bar[] };
 export type Break = { from: number; to: number; left: number; width: number };
 export type Scale = { at: (ms: number) => number; breaks: Break[]; ticks: { at: number; left: number }[] };
 
 /** Steps in which the run itself does nothing. */
-export const passive = (s: { kind: string; call: string | null }): boolean => s.kind === "wait" || s.kind === "listen" || s.call === "approve";
+export const passive = (s: { kind: string; call?: string | null }): boolean => s.kind === "wait" || s.kind === "listen" || s.call === "approve";
 
-const endOf = (s: RunStep, now: number) => (s.ended_at ? toMs(s.ended_at) : Math.max(now, toMs(s.started_at)));
+const endOf = (s: StepItem, now: number) => (s.ended_at ? toMs(s.ended_at) : Math.max(now, toMs(s.started_at)));
 
 /** One row for each task and for what undoes it; the turns and attempts of a task are bars of its row. */
-export function ganttRows(steps: readonly RunStep[], now: number): GanttRow[] {
+export function ganttRows(steps: readonly StepItem[], now: number): GanttRow[] {
   const byNumber = new Map(steps.map((s) => [s.n, s]));
-  const groups = new Set(steps.flatMap((s) => (s.parent === null ? [] : [s.parent])));
-  const depth = (s: RunStep): number => {
+  const groups = new Set(steps.flatMap((s) => (typeof s.parent === "number" ? [s.parent] : [])));
+  const depth = (s: StepItem): number => {
     let d = 0;
-    for (let p = s.parent; p !== null && d < 32; d += 1) p = byNumber.get(p)?.parent ?? null;
+    for (let p = s.parent ?? null; p !== null && d < 32; d += 1) p = byNumber.get(p)?.parent ?? null;
     return d;
   };
   const rows = new Map<string, GanttRow>();
@@ -29,7 +29,7 @@ export function ganttRows(steps: readonly RunStep[], now: number): GanttRow[] {
     const key = `${step.path}${step.compensation ? "#undo" : ""}`;
     let row = rows.get(key);
     if (!row) {
-      row = { key, name: step.name, path: step.path, depth: step.compensation ? 0 : depth(step), kind: step.kind, call: step.call, compensation: step.compensation, group: false, bars: [] };
+      row = { key, name: step.name, path: step.path, depth: step.compensation ? 0 : depth(step), kind: step.kind, call: step.call ?? null, compensation: step.compensation, group: false, bars: [] };
       rows.set(key, row);
     }
     row.group ||= groups.has(step.n);
@@ -40,7 +40,7 @@ export function ganttRows(steps: readonly RunStep[], now: number): GanttRow[] {
 }
 
 /** The time in which something was worked on, as intervals that do not meet. */
-function busy(steps: readonly RunStep[], from: number, to: number): [number, number][] {
+function busy(steps: readonly StepItem[], from: number, to: number): [number, number][] {
   const groups = new Set(steps.map((s) => s.parent));
   const spans = steps
     .filter((s) => !groups.has(s.n) && !passive(s))
@@ -57,7 +57,7 @@ function busy(steps: readonly RunStep[], from: number, to: number): [number, num
 }
 
 /** Where an instant is between 0 and 1. Idle time more than twice as long as all work is squeezed to half of the work. */
-export function ganttScale(steps: readonly RunStep[], from: number, to: number): Scale {
+export function ganttScale(steps: readonly StepItem[], from: number, to: number): Scale {
   const end = Math.max(to, from + 1);
   const work = busy(steps, from, end);
   const total = Math.max(work.reduce((n, [a, b]) => n + b - a, 0), (end - from) / 1_000);

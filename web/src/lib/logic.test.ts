@@ -5,7 +5,6 @@ import { highlight } from "./highlight";
 import { lifeLine } from "./life";
 import { readable } from "./page";
 import { ago, duration } from "./time";
-import { workflowGraph } from "./workflow-graph";
 
 describe("durations", () => {
   const check = (ms: number | null, expected: string) => { expect(duration(ms)).toBe(expected); };
@@ -135,32 +134,5 @@ describe("highlight", () => {
   it("survives an empty search and hostile text", () => {
     expect(highlight("<b>x</b>", "")).toEqual([{ text: "<b>x</b>", hit: false }]);
     expect(highlight("a.*b", ".*").some((p) => p.hit && p.text === ".*")).toBe(true);
-  });
-});
-
-describe("workflow graph", () => {
-  it("gives nodes the JSON pointers that steps carry", () => {
-    const graph = workflowGraph({ do: [{ check: { set: {} } }, { restart: { call: "process.restart" } }] });
-    expect(graph.nodes.map((n) => n.id)).toEqual(["start", "/do/0/check", "/do/1/restart", "end"]);
-    expect(graph.edges.map((e) => `${e.from}>${e.to}`)).toEqual(["start>/do/0/check", "/do/0/check>/do/1/restart", "/do/1/restart>end"]);
-  });
-  it("draws try with its catch, fork with its branches and switch with its cases", () => {
-    const graph = workflowGraph({
-      do: [
-        { guard: { try: [{ act: { call: "a" } }], catch: { do: [{ undo: { call: "b" } }] } } },
-        { both: { fork: { branches: [{ x: { wait: {} } }, { y: { wait: {} } }] } } },
-        { choose: { switch: [{ good: { then: "end" } }, { bad: { then: "again" } }] } },
-        { again: { wait: {} } },
-      ],
-    });
-    const has = (from: string, to: string) => graph.edges.some((e) => e.from === from && e.to === to);
-    expect(has("/do/0/guard", "/do/0/guard/catch/do/0/undo")).toBe(true);
-    expect(has("/do/0/guard/try/0/act", "/do/1/both")).toBe(true);
-    expect(has("/do/1/both/fork/branches/1/y", "/do/2/choose")).toBe(true);
-    expect(has("/do/2/choose", "end")).toBe(true);
-    expect(has("/do/2/choose", "/do/3/again")).toBe(true);
-  });
-  it("never throws on what it does not know", () => {
-    for (const odd of [null, 7, { do: "x" }, { do: [null, 1, {}, { a: 3 }] }]) expect(workflowGraph(odd).nodes.length).toBe(2);
   });
 });

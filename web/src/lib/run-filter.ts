@@ -1,5 +1,5 @@
 /** The filters of the list of runs: what stands in the address, and what the server is asked for. */
-import type { RunFilter } from "@/api/workflow-types";
+import type { RunFilter } from "@/api/types";
 
 export const SPANS = { "15m": 900_000, "1h": 3_600_000, "6h": 21_600_000, "24h": 86_400_000, "7d": 604_800_000 } as const;
 export type Span = keyof typeof SPANS;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { RunStep } from "@/api/workflow-types";
+import type { StepItem } from "@/api/types";
 import { tally } from "./bulk";
 import { ganttRows, ganttScale } from "./gantt";
 import { jsonLines, parseJson } from "./json-lines";
@@ -9,8 +9,8 @@ import { toMs } from "./time";
 const T = Date.UTC(2026, 0, 1);
 const at = (ms: number) => new Date(T + ms).toISOString();
 let count = 0;
-const step = (path: string, from: number, to: number | null, more: Partial<RunStep> = {}): RunStep => ({
-  n: count++, path, name: path.split("/").at(-1) ?? "", kind: "call", call: "http", status: "completed", attempt: 1, started_at: at(from), ended_at: to === null ? null : at(to), input: null, output: null, error: null, compensation: false, parent: null, allowed_actions: [], ...more,
+const step = (path: string, from: number, to: number | null, more: Partial<StepItem> = {}): StepItem => ({
+  n: count++, path, name: path.split("/").at(-1) ?? "", kind: "call", call: "http", status: "completed", attempt: 1, started_at: at(from), ended_at: to === null ? null : at(to), input: {}, output: {}, error: null, compensation: false, parent: null, revised: false, note: null, allowed_actions: [], ...more,
 });
 
 describe("rows of a timeline", () => {

@@ -3,7 +3,7 @@ import { useSuspenseInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { UserCheck } from "lucide-react";
 import { approvalsQuery } from "@/api/queries";
-import type { Approval } from "@/api/workflow-types";
+import type { ApprovalItem } from "@/api/types";
 import { ActionBar } from "@/features/actions/ActionBar";
 import { ApprovalRow } from "@/features/approvals/ApprovalCard";
 import { AutomationTabs } from "@/features/automation/AutomationTabs";
@@ -23,7 +23,7 @@ export function ApprovalsPage() {
   const items = list.data.pages.flatMap((p) => p.items);
   const pending = items.filter((a) => a.state === "pending");
   const decided = items.filter((a) => a.state !== "pending");
-  const rows = (some: readonly Approval[]) => <ul>{some.map((a) => <ApprovalRow key={a.id} approval={a} actions={<ActionBar small actions={a.allowed_actions} context={a.title} />} />)}</ul>;
+  const rows = (some: readonly ApprovalItem[]) => <ul>{some.map((a) => <ApprovalRow key={a.id} approval={a} actions={<ActionBar small actions={a.allowed_actions} context={a.message} />} />)}</ul>;
   return (
     <>
       <PageHead title="Automation" lead="Runs that stopped on purpose, to ask a person." />

@@ -2,15 +2,13 @@
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { ArrowLeft, Play } from "lucide-react";
-import { lazy, Suspense, useMemo, useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useRefusal } from "@/api/may";
-import { runbookQuery, servicesQuery } from "@/api/queries";
+import { runbookQuery, servicesQuery, workflowQuery } from "@/api/queries";
 import { StartRun } from "@/features/automation/StartRun";
 import { TrackRecord } from "@/features/automation/TrackRecord";
 import { percent, words } from "@/lib/format";
-import { asObject } from "@/lib/json";
 import { readable } from "@/lib/page";
-import { workflowGraph } from "@/lib/workflow-graph";
 import { Facts } from "@/ui/Bits";
 import { Button } from "@/ui/Button";
 import { PageHead, Panel } from "@/ui/Panel";
@@ -20,18 +18,12 @@ const Markdown = lazy(() => import("@/ui/Markdown"));
 const FlowDiagram = lazy(() => import("@/ui/FlowDiagram"));
 const route = getRouteApi("/app/automation/runbooks/$name");
 
-/** `namespace.name` of a definition. */
-function documentId(definition: unknown): string | null {
-  const { namespace, name } = asObject(asObject(definition).document);
-  return typeof namespace === "string" && typeof name === "string" ? `${namespace}.${name}` : null;
-}
-
 export function RunbookPage() {
   const { name } = route.useParams();
   const { data } = useSuspenseQuery(runbookQuery(name));
   const r = data.summary;
-  const document = documentId(data.definition);
-  const graph = useMemo(() => workflowGraph(data.definition), [data.definition]);
+  // A runbook is started by its own name, and its workflow is known by it.
+  const { data: document } = useQuery({ ...workflowQuery(name), throwOnError: false });
   const { data: services } = useQuery(servicesQuery);
   const navigate = useNavigate();
   const [starting, setStarting] = useState(false);
@@ -43,7 +35,7 @@ export function RunbookPage() {
       <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1.4fr)_minmax(0,1fr)]">
         <Panel title="Page"><Suspense fallback={<Skeleton className="h-64 w-full" />}><Markdown text={readable(data.markdown)} /></Suspense></Panel>
         <div className="space-y-5">
-          <Panel title="Workflow" actions={document && <Link to="/automation/workflows/$id" params={{ id: document }} search={{}} className="inline-flex min-h-6 items-center text-xs font-medium text-accent hover:underline">Open the document</Link>}><Suspense fallback={<Skeleton className="h-64 w-full" />}><FlowDiagram graph={graph} /></Suspense>
+          <Panel title="Workflow" actions={document && <Link to="/automation/workflows/$id" params={{ id: document.id }} search={{}} className="inline-flex min-h-6 items-center text-xs font-medium text-accent hover:underline">Open the document</Link>}><Suspense fallback={<Skeleton className="h-64 w-full" />}>{document ? <FlowDiagram graph={document.graph} /> : <Skeleton className="h-64 w-full" />}</Suspense>
             <details className="mt-4 border-t pt-2"><summary className="min-h-6 text-xs font-medium text-soft">As YAML</summary>
               {/* A box that scrolls must be reachable by keyboard. */}
               {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}

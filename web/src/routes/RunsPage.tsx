@@ -29,7 +29,7 @@ export function RunsPage() {
   const items = list.data.pages.flatMap((p) => p.items);
   const selection = useSelection(items.map((r) => r.id), JSON.stringify(search));
   const filtered = isFiltered(search);
-  const names = { services: (services ?? []).map((s) => s.name), workflows: (workflows ?? []).map((w) => w.name) };
+  const names = { services: (services ?? []).map((s) => s.name), workflows: (workflows ?? []).map((w) => w.id) };
   const go = (next: RunSearch) => void navigate({ to: "/automation/runs", search: next, replace: true });
   return (
     <>

@@ -4,7 +4,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { ArrowLeft, Copy, Lock, Save, Undo2 } from "lucide-react";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { schemaQuery, servicesQuery, validationQuery } from "@/api/queries";
-import type { FlowGraph, WorkflowDocument } from "@/api/workflow-types";
+import type { FlowGraph, WorkflowDetail } from "@/api/types";
 import { ActionBar } from "@/features/actions/ActionBar";
 import { EditorPane } from "@/features/editor/EditorPane";
 import { HistoryPanel, type Compare } from "@/features/editor/HistoryPanel";
@@ -19,14 +19,14 @@ import { PageHead, Panel } from "@/ui/Panel";
 import { Skeleton } from "@/ui/States";
 
 export type EditorSearch = Compare & { tab?: "try" | "history" };
-type Props = { document: WorkflowDocument | null; copied?: WorkflowDocument; source: string; search: EditorSearch; onSearch: (search: EditorSearch) => void };
+type Props = { document: WorkflowDetail | null; copied?: WorkflowDetail; source: string; search: EditorSearch; onSearch: (search: EditorSearch) => void };
 
 const FlowDiagram = lazy(() => import("@/ui/FlowDiagram"));
 const TABS = [["edit", "Edit"], ["try", "Try"], ["history", "History"]] as const;
 const TYPING_MS = 300;
 const NOTHING: FlowGraph = { nodes: [], edges: [] };
 
-const copyOf = (d: WorkflowDocument) => setHead(setHead(setHead(d.source, "namespace", "mine"), "name", `${d.name}-copy`), "version", "0.1.0");
+const copyOf = (d: WorkflowDetail) => setHead(setHead(setHead(d.source, "namespace", "mine"), "name", `${d.name}-copy`), "version", "0.1.0");
 
 export function WorkflowEditor({ document: doc, copied, source, search, onSearch }: Props) {
   const navigate = useNavigate();
@@ -55,7 +55,7 @@ export function WorkflowEditor({ document: doc, copied, source, search, onSearch
       <PageHead title={title}
         lead={<span className="flex flex-wrap items-center gap-x-3 gap-y-1">{doc ? <><code className="font-mono text-xs">{doc.id}</code><span className="num">{doc.version}</span>{doc.origin === "shipped" && <span className="inline-flex items-center gap-1"><Lock aria-hidden className="size-3.5" />ships with Homeostat</span>}</> : <span>Not saved yet.</span>}{draft.dirty && <span className="rounded-full bg-warn-soft px-2 text-xs font-medium text-warn">{draft.found ? "draft from an earlier visit" : "not saved"}</span>}</span>}
         actions={<>
-          {doc && <Link to="/automation/runs" search={{ workflow: doc.name }} className={buttonClass("ghost")}>Its runs</Link>}
+          {doc && <Link to="/automation/runs" search={{ workflow: doc.id }} className={buttonClass("ghost")}>Its runs</Link>}
           {draft.dirty && <Button look="ghost" icon={Undo2} onClick={draft.drop}>Throw the draft away</Button>}
           {doc && <Link to="/automation/new-workflow" search={{ from: doc.id }} className={buttonClass("secondary")}><Copy aria-hidden className="size-4" />Save a copy…</Link>}
           {doc && <ActionBar actions={doc.allowed_actions.filter((a) => a.name === "delete")} context={`${doc.title}, ${String(doc.versions)} versions`} onDone={() => void navigate({ to: "/automation/workflows" })} />}
@@ -67,7 +67,7 @@ export function WorkflowEditor({ document: doc, copied, source, search, onSearch
           <Panel flush className="overflow-hidden lg:h-[calc(100dvh-16rem)] lg:min-h-[28rem] lg:[&>div]:h-full">
             <EditorPane text={draft.text} readOnly={fixed !== null} schema={schema} validation={check.data} checking={checking} failed={check.error?.message ?? null} onChange={draft.set} onSave={save} />
           </Panel>
-          <Panel flush title="Diagram" hint={check.data?.graph === null ? "as it was before the text broke" : undefined} className="lg:h-[calc(100dvh-16rem)] lg:min-h-[28rem] lg:overflow-auto">
+          <Panel flush title="Diagram" hint={check.data && !check.data.graph ? "as it was before the text broke" : undefined} className="lg:h-[calc(100dvh-16rem)] lg:min-h-[28rem] lg:overflow-auto">
             {graph.nodes.length > 0 ? <Suspense fallback={<Skeleton className="m-4 h-96" />}><FlowDiagram graph={graph} label={title} /></Suspense> : <p className="p-4 text-sm text-soft">It is drawn once the text can be read.</p>}
           </Panel>
         </div>

@@ -1,6 +1,6 @@
 /** A text editor for YAML and JSON. The editor itself is loaded when the first one is shown. */
 import { lazy, Suspense } from "react";
-import type { DocumentProblem } from "@/api/workflow-types";
+import type { SourceError } from "@/api/types";
 import { Skeleton } from "./States";
 
 export type EditorProps = {
@@ -9,7 +9,7 @@ export type EditorProps = {
   onChange?: (text: string) => void;
   onSave?: () => void;
   readOnly?: boolean;
-  problems?: readonly DocumentProblem[];
+  problems?: readonly SourceError[];
   /** JSON Schema for completion and for what a key means on hover. */
   schema?: Record<string, unknown>;
   /** Where the cursor is put: line from 1. Each new object moves it again. */

@@ -48,6 +48,7 @@ const LOOKS = {
   approval: {
     pending: { tone: "accent", icon: Hand }, approved: { tone: "ok", icon: UserCheck }, rejected: { tone: "bad", icon: Ban }, expired: { tone: "neutral", icon: Clock3 }, withdrawn: { tone: "neutral", icon: SkipForward },
   },
+  schedule: { on: { tone: "ok", icon: CalendarClock }, resting: { tone: "neutral", icon: Pause } },
   component: { running: { tone: "ok", icon: CircleCheck }, degraded: { tone: "warn", icon: TriangleAlert }, quarantined: { tone: "bad", icon: OctagonX } },
 } satisfies Record<string, Record<string, Look>>;
 

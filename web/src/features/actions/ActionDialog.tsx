@@ -19,12 +19,16 @@ function read(field: Field, text: string | undefined): { value: unknown } | { er
 }
 
 export function ActionDialog({ action, context, body = {}, start = {}, choices = [], onClose, onDone }: Props) {
-  const { danger, ask, fields } = formOf(action);
+  const { danger, ask, body: own, ...form } = formOf(action);
+  // JSON that there is nothing to begin with is not asked for: a run as a whole has no input of a step.
+  const fields = form.fields.filter((f) => f.kind !== "json" || f.name in start);
   // A JSON field that is not switched on has no text and is not sent.
-  const [texts, setTexts] = useState<Record<string, string | undefined>>(() => Object.fromEntries(fields.map((f) => [f.name, f.kind === "choice" ? choices[0]?.[0] : undefined])));
+  const [texts, setTexts] = useState<Record<string, string | undefined>>({});
   const run = useAllowedAction();
   const set = (name: string, text: string | undefined) => { setTexts((old) => ({ ...old, [name]: text })); };
-  const answers = fields.map((f) => [f.name, read(f, texts[f.name])] as const);
+  // A choice that was not made is the first: it may have been loaded after the question was asked.
+  const textOf = (f: Field) => texts[f.name] ?? (f.kind === "choice" ? choices[0]?.[0] : undefined);
+  const answers = fields.map((f) => [f.name, read(f, textOf(f))] as const);
   const missing = answers.map(([, a]) => ("error" in a ? a.error : null)).find(Boolean);
   const filled = Object.fromEntries(answers.map(([name, a]) => [name, "value" in a ? a.value : undefined]));
   return (
@@ -33,11 +37,11 @@ export function ActionDialog({ action, context, body = {}, start = {}, choices =
       error={run.error ? `${run.error.message}. ${(run.error as { detail?: string }).detail ?? ""}` : null}
       blocked={!action.allowed ? (action.reason ?? "not allowed now") : (missing ?? null)}
       onClose={onClose}
-      onConfirm={() => { run.mutate({ action, body: { ...body, ...filled } }, { onSuccess: () => { onClose(); onDone?.(); } }); }}
+      onConfirm={() => { run.mutate({ action, body: { ...own, ...body, ...filled } }, { onSuccess: () => { onClose(); onDone?.(); } }); }}
     >
       {context && <p className="font-medium wrap-anywhere text-ink">{context}</p>}
       <p>{ask}</p>
-      {fields.map((f) => <FieldInput key={f.name} field={f} text={texts[f.name]} start={start[f.name]} choices={choices} onText={(text) => { set(f.name, text); }} />)}
+      {fields.map((f) => <FieldInput key={f.name} field={f} text={textOf(f)} start={start[f.name]} choices={choices} onText={(text) => { set(f.name, text); }} />)}
     </Confirm>
   );
 }

@@ -7,7 +7,7 @@ export type Field =
   /** JSON in an editor, behind a switch: `offer` says what switching it on means. */
   | { kind: "json"; name: string; label: string; offer: string }
   | { kind: "choice"; name: string; label: string };
-export type Form = { look: ButtonLook; /** The last word is asked in red. */ danger?: boolean; ask: string; fields: Field[] };
+export type Form = { look: ButtonLook; /** The last word is asked in red. */ danger?: boolean; ask: string; fields: Field[]; /** What is sent besides. */ body?: Record<string, unknown> };
 
 const reason = (required: boolean): Field => ({ kind: "text", name: "reason", label: "Reason", required });
 const note = (required: boolean): Field => ({ kind: "text", name: "note", label: "Note", required });
@@ -25,6 +25,8 @@ const FORMS: Record<string, Form> = {
   retry: { look: "secondary", ask: "This step and all after it are done again. Steps before it keep their results; the journal keeps both.", fields: [{ kind: "json", name: "input", label: "Input of the step", offer: "Edit the input first" }] },
   skip: { look: "secondary", ask: "The step is left out and the run goes on after it. Steps that need its output get what you give here.", fields: [reason(true), { kind: "json", name: "output", label: "Output instead", offer: "Give it an output" }] },
   migrate: { look: "secondary", ask: "The run goes on with another version of its workflow. It must still have every step that the run has begun.", fields: [{ kind: "choice", name: "version", label: "Version" }] },
+  enable: { look: "secondary", ask: "It starts runs by itself from now on, at the times and events its document names.", fields: [], body: { enabled: true } },
+  disable: { look: "secondary", ask: "It starts no more runs by itself. Runs under way go on; it can still be started by hand.", fields: [], body: { enabled: false } },
   delete: { look: "ghost", danger: true, ask: "It starts no more, and its versions are gone. Runs that are under way keep their definition and end in peace.", fields: [] },
 };
 const OTHER: Form = { look: "secondary", ask: "This is done at once and kept in the audit log.", fields: [] };

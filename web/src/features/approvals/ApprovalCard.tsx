@@ -2,22 +2,23 @@
 import { Link } from "@tanstack/react-router";
 import { UserRound } from "lucide-react";
 import type { ReactNode } from "react";
-import type { Approval } from "@/api/workflow-types";
+import type { ApprovalItem } from "@/api/types";
 import { useNow } from "@/lib/clock";
 import { words } from "@/lib/format";
+import { workflowTitle } from "@/lib/purpose";
 import { duration, toMs } from "@/lib/time";
 import { Status } from "@/ui/Status";
 import { Time } from "@/ui/Time";
 
-const who = (a: Approval) => (a.people.length > 0 ? a.people.join(" or ") : `a${/^[aeiou]/.test(a.role) ? "n" : ""} ${a.role}`);
+const who = (a: ApprovalItem) => `${a.persons.length > 0 ? a.persons.join(" or ") : `a${/^[aeiou]/.test(a.role) ? "n" : ""} ${a.role}`}${a.not ? ` other than ${a.not}` : ""}`;
 
 /** Who is asked and how long there is left. */
-export function ApprovalFacts({ approval: a }: { approval: Approval }) {
+export function ApprovalFacts({ approval: a }: { approval: ApprovalItem }) {
   const now = useNow();
   if (a.state !== "pending") {
-    return <>{a.decided_by ? `${words(a.state)} by ${a.decided_by}` : words(a.state)}{a.decided_at && <>, <Time at={a.decided_at} /></>}{a.note && <> – “{a.note}”</>}</>;
+    return <>{a.by ? `${words(a.state)} by ${a.by}` : words(a.state)}{a.answered_at && <>, <Time at={a.answered_at} /></>}{a.note && <> – “{a.note}”</>}</>;
   }
-  const left = a.until ? toMs(a.until) - now : null;
+  const left = a.expires_at ? toMs(a.expires_at) - now : null;
   return <>asks {who(a)}, since <Time at={a.asked_at} />{left !== null && <span className={left < 120_000 ? "font-medium text-bad" : ""}> · {left > 0 ? `${duration(left)} left` : "time is up"}</span>}</>;
 }
 
@@ -27,8 +28,7 @@ export function ApprovalCard({ approval: a, actions }: { approval: Approval; act
     <section aria-label="Approval" className="mb-4 flex flex-wrap items-start gap-x-4 gap-y-3 rounded-xl border border-accent/50 bg-accent-soft px-4 py-3">
       <UserRound aria-hidden className="mt-0.5 size-5 shrink-0 text-accent" />
       <div className="min-w-0 flex-1 basis-64">
-        <p className="font-semibold">{a.title}</p>
-        {a.detail && <p className="text-sm whitespace-pre-line text-soft">{a.detail}</p>}
+        <p className="font-semibold whitespace-pre-line wrap-anywhere">{a.message}</p>
         <p className="mt-0.5 text-xs text-soft"><ApprovalFacts approval={a} /></p>
       </div>
       <span className="flex gap-2">{actions}</span>
@@ -41,9 +41,8 @@ export function ApprovalRow({ approval: a, actions }: { approval: Approval; acti
   return (
     <li data-row data-approval={a.id} className="flex flex-wrap items-start gap-x-4 gap-y-2 border-b px-4 py-3 last:border-b-0">
       <span className="min-w-0 flex-1 basis-72">
-        <Link to="/automation/runs/$id" params={{ id: a.run }} search={{ step: a.step }} className="text-sm font-medium hover:underline">{a.title}</Link>
-        {a.detail && <span className="block text-sm whitespace-pre-line text-soft">{a.detail}</span>}
-        <span className="mt-0.5 block text-xs text-faint">{words(a.workflow)}{a.service ? ` · ${a.service}` : ""} · <ApprovalFacts approval={a} /></span>
+        <Link to="/automation/runs/$id" params={{ id: a.run }} search={{}} className="text-sm font-medium whitespace-pre-line wrap-anywhere hover:underline">{a.message}</Link>
+        <span className="mt-0.5 block text-xs text-faint">{workflowTitle(a.workflow)}{a.service ? ` · ${a.service}` : ""} · <ApprovalFacts approval={a} /></span>
       </span>
       {a.state === "pending" ? <span className="flex gap-2">{actions}</span> : <Status kind="approval" value={a.state} />}
     </li>

@@ -13,7 +13,7 @@ export function StartRun({ runbook, title, services, onClose, onStarted }: Props
   return (
     <Confirm title={`Start “${title}”?`} confirm="Start" busy={start.isPending} blocked={service ? null : "no service is known"} error={error ? `${error.message ?? ""} ${error.detail ?? ""}` : null} onClose={onClose}
       onConfirm={() => {
-        start.mutate({ runbook, input: { service } }, {
+        start.mutate({ workflow: runbook, input: { service } }, {
           onSuccess: (answer) => {
             onClose();
             onStarted(answer.id);

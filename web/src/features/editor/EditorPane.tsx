@@ -1,7 +1,7 @@
 /** The text of a workflow with its problems: marked where they are, listed below, each a click away. */
 import { CircleCheck, CircleX, LoaderCircle, PenLine } from "lucide-react";
 import { useState } from "react";
-import type { DocumentProblem, Validation } from "@/api/workflow-types";
+import type { SourceError, Validation } from "@/api/types";
 import { plural } from "@/lib/format";
 import { CodeEditor } from "@/ui/CodeEditor";
 
@@ -35,7 +35,7 @@ export function EditorPane({ text, readOnly, schema, validation, checking, faile
   );
 }
 
-function Problems({ items, onGo }: { items: readonly DocumentProblem[]; onGo: (p: DocumentProblem) => void }) {
+function Problems({ items, onGo }: { items: readonly SourceError[]; onGo: (p: SourceError) => void }) {
   return (
     <ul aria-label="Problems" className="max-h-36 overflow-auto border-t">
       {items.map((p, i) => (

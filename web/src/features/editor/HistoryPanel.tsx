@@ -1,7 +1,7 @@
 /** The versions of a workflow, and what differs between any two of them. */
 import { useQuery } from "@tanstack/react-query";
 import { GitCompareArrows, RotateCcw } from "lucide-react";
-import { versionQuery, versionsQuery } from "@/api/queries";
+import { versionsQuery } from "@/api/queries";
 import { Button } from "@/ui/Button";
 import { CodeDiff } from "@/ui/CodeEditor";
 import { Segmented, Select } from "@/ui/Field";
@@ -17,12 +17,11 @@ export function HistoryPanel({ id, draft, compare, blocked, onCompare, onTake }:
   const { data: versions, error } = useQuery({ ...versionsQuery(id), throwOnError: false });
   const right = compare.right ?? (draft === null ? versions?.[0]?.version : DRAFT);
   const left = compare.left ?? versions?.find((v) => v.version !== right)?.version ?? right;
-  const before = useQuery({ ...versionQuery(id, left ?? ""), enabled: left !== undefined && left !== DRAFT, throwOnError: false });
-  const after = useQuery({ ...versionQuery(id, right ?? ""), enabled: right !== undefined && right !== DRAFT, throwOnError: false });
   if (error) return <ErrorView error={error} />;
   if (!versions) return <Skeleton className="h-64 w-full" />;
   const sideBySide = compare.layout !== "unified";
-  const texts = { before: left === DRAFT ? draft : before.data?.source, after: right === DRAFT ? draft : after.data?.source };
+  const textOf = (which: string | undefined) => (which === DRAFT ? draft : (versions.find((v) => v.version === which)?.source ?? null));
+  const [before, after] = [textOf(left), textOf(right)];
   const options = [...(draft === null ? [] : [[DRAFT, "your draft"] as const]), ...versions.map((v) => [v.version, v.current ? `${v.version} (newest)` : v.version] as const)];
   return (
     <div className="grid items-start gap-5 lg:grid-cols-[17rem_minmax(0,1fr)]">
@@ -44,12 +43,11 @@ export function HistoryPanel({ id, draft, compare, blocked, onCompare, onTake }:
             <div className="mb-3 flex flex-wrap items-end gap-2">
               <Select label="From" value={left ?? ""} onChange={(e) => { onCompare({ ...compare, left: e.target.value, right }); }} options={options} />
               <Select label="To" value={right ?? ""} onChange={(e) => { onCompare({ ...compare, left, right: e.target.value }); }} options={options} />
-              <span className="ml-auto"><Button small icon={RotateCcw} disabledReason={blocked ?? (right === DRAFT ? "this is your draft already" : after.data ? null : "it is being loaded")} onClick={() => { if (after.data) onTake(after.data.source); }}>Take {right === DRAFT ? "it" : right} into the editor</Button></span>
+              <span className="ml-auto"><Button small icon={RotateCcw} disabledReason={blocked ?? (right === DRAFT ? "this is your draft already" : null)} onClick={() => { if (after !== null) onTake(after); }}>Take {right === DRAFT ? "it" : right} into the editor</Button></span>
             </div>
-            {(before.error ?? after.error) ? <ErrorView error={before.error ?? after.error} />
-              : texts.before === undefined || texts.after === undefined || texts.before === null || texts.after === null ? <Skeleton className="h-64 w-full" />
-              : texts.before === texts.after ? <p className="text-sm text-soft">They are the same.</p>
-              : <CodeDiff key={`${left ?? ""}${right ?? ""}${String(sideBySide)}`} label={`${left ?? ""} and ${right ?? ""}`} before={texts.before} after={texts.after} sideBySide={sideBySide} />}
+            {before === null || after === null ? <p className="text-sm text-soft">One of these versions is not there any more. Choose another.</p>
+              : before === after ? <p className="text-sm text-soft">They are the same.</p>
+              : <CodeDiff key={`${left ?? ""}${right ?? ""}${String(sideBySide)}`} label={`${left ?? ""} and ${right ?? ""}`} before={before} after={after} sideBySide={sideBySide} />}
           </div>
         )}
       </Panel>

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSaveWorkflow } from "@/api/actions";
 import { ApiError } from "@/api/client";
-import { versionQuery } from "@/api/queries";
+import { versionsQuery } from "@/api/queries";
 import { nextVersions, readHead, setHead } from "@/lib/workflow-head";
 import { CodeDiff } from "@/ui/CodeEditor";
 import { Confirm } from "@/ui/Dialog";
@@ -27,7 +27,9 @@ export function SaveDialog({ text, id, newest, onClose, onSaved }: Props) {
   const save = useSaveWorkflow();
   const key = `${head.namespace}.${head.name}`;
   const taken = save.error instanceof ApiError && save.error.status === 409;
-  const theirs = useQuery({ ...versionQuery(key, save.variables ? readHead(save.variables.source).version : ""), enabled: taken, throwOnError: false });
+  const refused = save.variables ? readHead(save.variables.source).version : "";
+  const versions = useQuery({ ...versionsQuery(key), enabled: taken, throwOnError: false });
+  const theirs = versions.data?.find((v) => v.version === refused);
   const choices = [...new Set([...(fresh ? [head.version] : []), ...(next ? [next.patch, next.minor, next.major] : [])])];
   const titles = new Map(next ? [[next.patch, "a correction"], [next.minor, "something new"], [next.major, "breaks with what was"]] : []);
   const wrong = id !== null && id !== key ? `the document says ${key}; a document keeps its name. Change it back, or make a new workflow` : head.namespace === "" || head.name === "" ? "the document needs a namespace and a name" : version.trim() === "" ? "give it a version" : null;
@@ -40,7 +42,7 @@ export function SaveDialog({ text, id, newest, onClose, onSaved }: Props) {
       <p>Runs that are under way keep the version they began with. New runs use this one.</p>
       {choices.length > 0 ? <Select label="Version" value={version} onChange={(e) => { setVersion(e.target.value); }} options={choices.map((v) => [v, titles.has(v) ? `${v} – ${titles.get(v) ?? ""}` : `${v} – as written`] as const)} />
         : <TextField label="Version" value={version} onChange={(e) => { setVersion(e.target.value); }} />}
-      {taken && theirs.data && <><p className="font-medium text-ink">What is saved as {theirs.data.version}, and what is different in yours:</p><CodeDiff label="The saved version and yours" before={theirs.data.source} after={text} sideBySide={false} /></>}
+      {taken && theirs && <><p className="font-medium text-ink">What is saved as {theirs.version}, and what is different in yours:</p><CodeDiff label="The saved version and yours" before={theirs.source} after={text} sideBySide={false} /></>}
     </Confirm>
   );
 }

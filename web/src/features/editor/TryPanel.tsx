@@ -3,8 +3,7 @@ import { FlaskConical, Play, ShieldQuestion } from "lucide-react";
 import { useState } from "react";
 import { usePlanRun, useStartRun } from "@/api/actions";
 import { ApiError } from "@/api/client";
-import type { AllowedAction } from "@/api/types";
-import type { RunPlan } from "@/api/workflow-types";
+import type { AllowedAction, RunPlan } from "@/api/types";
 import { plural } from "@/lib/format";
 import type { InputField } from "@/lib/workflow-head";
 import { Button } from "@/ui/Button";
@@ -69,7 +68,7 @@ function PlanView({ plan }: { plan: RunPlan }) {
           ))}
         </ol>
       )}
-      {plan.otherwise.length > 0 && <div className="border-t px-4 py-2.5"><p className="text-xs font-medium text-soft">Otherwise ({plural(plan.otherwise.length, "case")})</p><ul className="mt-1 list-disc pl-4 text-sm text-soft">{plan.otherwise.map((o) => <li key={o}>{o}</li>)}</ul></div>}
+      {plan.otherwise.length > 0 && <div className="border-t px-4 py-2.5"><p className="text-xs font-medium text-soft">Only when it goes otherwise ({plural(plan.otherwise.length, "call")})</p><ul className="mt-1 font-mono text-xs text-soft">{plan.otherwise.map((o) => <li key={o} className="wrap-anywhere">{o}</li>)}</ul></div>}
     </>
   );
 }

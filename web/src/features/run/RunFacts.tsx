@@ -1,7 +1,8 @@
 /** The run as a whole: what it was given, what it gave, which definition it follows, and the runs it started. */
 import { Link } from "@tanstack/react-router";
-import type { RunView } from "@/api/workflow-types";
-import { words } from "@/lib/format";
+import type { RunDetail } from "@/api/types";
+import { isEmpty } from "@/lib/json";
+import { workflowTitle } from "@/lib/purpose";
 import { Facts } from "@/ui/Bits";
 import { Id } from "@/ui/Id";
 import { JsonTree } from "@/ui/JsonTree";
@@ -9,8 +10,7 @@ import { Panel } from "@/ui/Panel";
 import { Status } from "@/ui/Status";
 import { Time } from "@/ui/Time";
 
-export function RunFacts({ run, workflow }: { run: RunView; workflow: string | null }) {
-  const started = run.steps.filter((s) => s.run);
+export function RunFacts({ run, workflow }: { run: RunDetail; workflow: string | null }) {
   return (
     <div className="space-y-5">
       <Panel title="Details">
@@ -23,10 +23,11 @@ export function RunFacts({ run, workflow }: { run: RunView; workflow: string | n
         ]} />
         <h3 className="mt-4 mb-1.5 text-xs font-medium text-soft">Input</h3><JsonTree label="Run input" value={run.input} />
         <h3 className="mt-3 mb-1.5 text-xs font-medium text-soft">Output</h3><JsonTree label="Run output" value={run.output} empty={run.ended_at ? "nothing" : "not yet"} />
+        {!isEmpty(run.context) && <><h3 className="mt-3 mb-1.5 text-xs font-medium text-soft">Exported by tasks</h3><JsonTree label="Context" value={run.context} /></>}
       </Panel>
-      {started.length > 0 && (
+      {run.children.length > 0 && (
         <Panel flush title="Runs it started">
-          <ul>{started.map((s) => <li key={s.n} className="flex items-center gap-3 border-b px-4 py-2 text-sm last:border-b-0"><Link to="/automation/runs/$id" params={{ id: s.run ?? "" }} search={{}} className="min-w-0 flex-1 truncate font-medium text-accent hover:underline">{words(s.name)}</Link><Status kind="step" value={s.status} /></li>)}</ul>
+          <ul>{run.children.map((c) => <li key={c.id} className="flex items-center gap-3 border-b px-4 py-2 text-sm last:border-b-0"><Link to="/automation/runs/$id" params={{ id: c.id }} search={{}} className="min-w-0 flex-1 truncate font-medium text-accent hover:underline">{workflowTitle(c.workflow)}</Link><Status kind="run" value={c.status} /></li>)}</ul>
         </Panel>
       )}
     </div>

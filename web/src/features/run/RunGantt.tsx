@@ -2,14 +2,14 @@
 import clsx from "clsx";
 import { ChevronsLeftRight, Undo2 } from "lucide-react";
 import { useMemo } from "react";
-import type { RunView } from "@/api/workflow-types";
+import type { RunDetail } from "@/api/types";
 import { useNow } from "@/lib/clock";
 import { words } from "@/lib/format";
 import { ganttRows, ganttScale, passive, type Bar, type GanttRow, type Scale } from "@/lib/gantt";
 import { clock, duration, toMs } from "@/lib/time";
 import { look, Status, type Tone } from "@/ui/Status";
 
-type Props = { run: RunView; until: number | null; open: number | undefined; onOpen: (n: number | undefined) => void };
+type Props = { run: RunDetail; until: number | null; open: number | undefined; onOpen: (n: number | undefined) => void };
 
 const FILL: Record<Tone, string> = { ok: "bg-ok", warn: "bg-warn", bad: "bg-bad", accent: "bg-accent", neutral: "bg-line-strong" };
 /** On a phone the bars stand below the name, over the whole width. */
@@ -71,7 +71,7 @@ function BarView({ bar, row, scale, chosen, onOpen }: { bar: Bar; row: GanttRow;
       {bar.waitedSince !== null && <span aria-hidden title={`${duration(bar.from - bar.waitedSince)} until attempt ${String(step.attempt)}`} className="absolute top-1/2 h-px border-t border-dashed border-warn" style={{ left: pct(scale.at(bar.waitedSince)), width: pct(left - scale.at(bar.waitedSince)) }} />}
       {/* The row's own button serves the keyboard; a bar is for the pointer, and for the attempts before the newest. */}
       <button type="button" tabIndex={-1} aria-label={said} title={said} onClick={() => { onOpen(chosen ? undefined : step.n); }} className="absolute inset-y-0 flex min-h-6 items-center" style={{ left: pct(left), width: `max(${pct(right - left)}, 6px)` }}>
-        <span className={clsx("relative block w-full overflow-hidden", row.group ? "h-1.5 rounded-full opacity-60" : "h-4 rounded-[4px]", FILL[tone], passive(step) && "striped", bar.live && "pulse", chosen && "ring-2 ring-accent ring-offset-1 ring-offset-panel")}>
+        <span className={clsx("relative block w-full overflow-hidden", row.group ? "h-1.5 rounded-full opacity-60" : "h-4 rounded-[4px]", FILL[tone], passive(step) && "striped", bar.live && "pulse", step.revised && "opacity-45", chosen && "ring-2 ring-accent ring-offset-1 ring-offset-panel")}>
           {row.compensation && <Undo2 aria-hidden className="absolute top-0.5 left-0.5 size-3 text-panel" />}
         </span>
       </button>

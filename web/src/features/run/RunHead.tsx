@@ -2,10 +2,10 @@
 import { Link } from "@tanstack/react-router";
 import { ArrowLeft, CornerLeftUp, Hourglass, OctagonX } from "lucide-react";
 import type { ReactNode } from "react";
-import type { RunView } from "@/api/workflow-types";
+import type { RunDetail } from "@/api/types";
 import { useNow } from "@/lib/clock";
 import { words } from "@/lib/format";
-import { purposeWords } from "@/lib/purpose";
+import { purposeWords, workflowTitle } from "@/lib/purpose";
 import { duration, toMs } from "@/lib/time";
 import { Id } from "@/ui/Id";
 import { PageHead } from "@/ui/Panel";
@@ -14,16 +14,15 @@ import { Time } from "@/ui/Time";
 
 const strip = "mt-3 flex items-start gap-2 rounded-lg px-3 py-2 text-sm font-medium";
 
-type Props = { run: RunView; /** The instant that is looked at; none for now. */ until: number | null; asked: boolean; actions: ReactNode };
+type Props = { run: RunDetail; /** The instant that is looked at; none for now. */ until: number | null; asked: boolean; actions: ReactNode };
 
 export function RunHead({ run, until, asked, actions }: Props) {
   const clock = useNow();
   const now = until ?? clock;
-  const undone = run.steps.some((s) => s.compensation);
   return (
     <>
       <Link to="/automation/runs" search={{}} className="mb-2 inline-flex min-h-6 items-center gap-1 text-xs text-faint hover:text-ink"><ArrowLeft aria-hidden className="size-3.5" />Runs</Link>
-      <PageHead title={words(run.workflow)} actions={actions}
+      <PageHead title={workflowTitle(run.workflow)} actions={actions}
         lead={(
           <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
             <Status kind="run" value={run.status} />
@@ -35,8 +34,8 @@ export function RunHead({ run, until, asked, actions }: Props) {
           </span>
         )}
       >
-        {run.error && <p className={`${strip} bg-bad-soft text-bad`}><OctagonX aria-hidden className="mt-0.5 size-4 shrink-0" /><span className="wrap-anywhere first-letter:uppercase">{run.error}{undone && !run.error.includes("undone") ? " – what it did was undone" : ""}</span></p>}
-        {run.waits_for && !asked && <p className={`${strip} bg-accent-soft text-accent`}><Hourglass aria-hidden className="mt-0.5 size-4 shrink-0" />Waits for {run.waits_for}</p>}
+        {run.error && <p className={`${strip} bg-bad-soft text-bad`}><OctagonX aria-hidden className="mt-0.5 size-4 shrink-0" /><span className="wrap-anywhere first-letter:uppercase">{run.error}{run.undone && !run.error.includes("undone") ? " – what it did was undone" : ""}</span></p>}
+        {run.waits_for && !run.ended_at && !asked && <p className={`${strip} bg-accent-soft text-accent`}><Hourglass aria-hidden className="mt-0.5 size-4 shrink-0" />Waits for {run.waits_for}</p>}
       </PageHead>
     </>
   );

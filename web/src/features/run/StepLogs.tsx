@@ -3,7 +3,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { logsQuery } from "@/api/queries";
-import type { RunStep } from "@/api/workflow-types";
+import type { StepItem } from "@/api/types";
 import { toMs } from "@/lib/time";
 import { LogLines } from "@/ui/LogLines";
 import { ErrorView, Skeleton } from "@/ui/States";
@@ -12,7 +12,7 @@ import { ErrorView, Skeleton } from "@/ui/States";
 const AROUND_MS = 2_000;
 const SHOWN = 100;
 
-export function StepLogs({ service, step }: { service: string | null; step: RunStep }) {
+export function StepLogs({ service, step }: { service: string | null; step: StepItem }) {
   const [open, setOpen] = useState(false);
   const from = new Date(toMs(step.started_at) - AROUND_MS).toISOString();
   const to = step.ended_at ? new Date(toMs(step.ended_at) + AROUND_MS).toISOString() : undefined;

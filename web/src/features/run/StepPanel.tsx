@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import { CornerDownRight, X } from "lucide-react";
 import { useEffect, useRef, type ReactNode } from "react";
-import type { RunStep, RunView } from "@/api/workflow-types";
+import type { StepItem, RunDetail } from "@/api/types";
 import { useNow } from "@/lib/clock";
 import { words } from "@/lib/format";
 import { duration, toMs } from "@/lib/time";
@@ -13,7 +13,7 @@ import { Panel } from "@/ui/Panel";
 import { Status } from "@/ui/Status";
 import { Time } from "@/ui/Time";
 
-type Props = { run: RunView; step: RunStep; actions: ReactNode; logs: ReactNode; onOpen: (n: number | undefined) => void };
+type Props = { run: RunDetail; step: StepItem; actions: ReactNode; logs: ReactNode; onOpen: (n: number | undefined) => void };
 
 const Part = ({ title, children }: { title: string; children: ReactNode }) => <section className="border-t px-4 py-3"><h3 className="mb-1.5 text-xs font-medium text-soft">{title}</h3>{children}</section>;
 
@@ -22,9 +22,11 @@ export function StepPanel({ run, step, actions, logs, onOpen }: Props) {
   const ref = useRef<HTMLDivElement>(null);
   useEffect(() => { ref.current?.scrollIntoView({ block: "nearest" }); }, [step.n]);
   const tries = run.steps.filter((s) => s.path === step.path && s.compensation === step.compensation);
+  // The key of the call that started a run begins with the run that asked and the path of the task.
+  const child = run.children.filter((c) => c.purpose.type === "subflow" && c.purpose.key.startsWith(`${run.id}${step.path}#`))[tries.indexOf(step)];
   // A task of a loop runs once a turn; a task that is tried again counts its attempts.
   const turns = new Set(tries.map((s) => s.attempt)).size < tries.length;
-  const took = (s: RunStep) => duration((s.ended_at ? toMs(s.ended_at) : Math.max(now, toMs(s.started_at))) - toMs(s.started_at));
+  const took = (s: StepItem) => duration((s.ended_at ? toMs(s.ended_at) : Math.max(now, toMs(s.started_at))) - toMs(s.started_at));
   return (
     <div ref={ref} data-testid="step" className="scroll-mt-16">
       <Panel flush title={<span className="flex items-center gap-2">{words(step.name)}{step.compensation && <span className="rounded bg-warn-soft px-1.5 text-xs font-medium text-warn">undoes</span>}</span>} actions={<><Status kind="step" value={step.status} /><IconButton label="Close the step" icon={X} onClick={() => { onOpen(undefined); }} /></>}>
@@ -35,7 +37,9 @@ export function StepPanel({ run, step, actions, logs, onOpen }: Props) {
             [step.ended_at ? "Took" : "So far", <span key="t" className="num">{took(step)}{step.attempt > 1 ? `, attempt ${String(step.attempt)}` : ""}</span>],
             ["In the document", <code key="p" className="font-mono text-xs">{step.path}</code>],
           ]} />
-          {step.run && <Link to="/automation/runs/$id" params={{ id: step.run }} search={{}} className="mt-2 inline-flex min-h-6 items-center gap-1 text-sm font-medium text-accent hover:underline"><CornerDownRight aria-hidden className="size-3.5" />Open the run it started</Link>}
+          {step.note && <p className="mt-2 text-sm font-medium text-warn">{step.note}</p>}
+          {step.revised && <p className="mt-2 text-sm text-soft">The run went back to before this step and did it again.</p>}
+          {child && <Link to="/automation/runs/$id" params={{ id: child.id }} search={{}} className="mt-2 inline-flex min-h-6 items-center gap-1 text-sm font-medium text-accent hover:underline"><CornerDownRight aria-hidden className="size-3.5" />Open the run it started</Link>}
           {step.allowed_actions.length > 0 && <div className="mt-3 flex flex-wrap gap-2">{actions}</div>}
         </div>
         {step.error && <Part title="Error"><p className="text-sm wrap-anywhere text-bad">{step.error}</p></Part>}

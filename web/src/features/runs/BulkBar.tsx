@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Ban, Pause, Play, RotateCcw, type LucideIcon } from "lucide-react";
 import { useState } from "react";
 import { PREVIEW_LIMIT, runsPreviewQuery } from "@/api/queries";
-import type { BulkAction, RunFilter, RunSummary } from "@/api/workflow-types";
+import type { BulkAction, RunFilter, RunItem } from "@/api/types";
 import { tally } from "@/lib/bulk";
 import { plural } from "@/lib/format";
 import { Button } from "@/ui/Button";
@@ -15,7 +15,7 @@ export const BULK: readonly { action: BulkAction; title: string; icon: LucideIco
 
 type Props = {
   /** The runs on this screen. */
-  shown: readonly RunSummary[];
+  shown: readonly RunItem[];
   chosen: ReadonlySet<string>;
   /** Every run that fits the filter, also those not on this screen. */
   all: boolean;

@@ -4,7 +4,7 @@ import { CircleCheck, CircleX } from "lucide-react";
 import { useState } from "react";
 import { useBulkRuns, useEachRun } from "@/api/actions";
 import { PREVIEW_LIMIT } from "@/api/queries";
-import type { BulkAction, BulkAnswer, RunFilter, RunSummary } from "@/api/workflow-types";
+import type { BulkAction, BulkResult, RunFilter, RunItem } from "@/api/types";
 import { tally } from "@/lib/bulk";
 import { plural, shortId } from "@/lib/format";
 import { Button } from "@/ui/Button";
@@ -19,7 +19,7 @@ const MEANS: Record<BulkAction, string> = {
 };
 const DONE: Record<BulkAction, string> = { pause: "paused", resume: "resumed", retry: "tried again", cancel: "cancelled" };
 
-type Props = { action: BulkAction; title: string; runs: readonly RunSummary[]; all: boolean; open: boolean; filter: RunFilter; about: string; onClose: () => void; onDone: () => void };
+type Props = { action: BulkAction; title: string; runs: readonly RunItem[]; all: boolean; open: boolean; filter: RunFilter; about: string; onClose: () => void; onDone: () => void };
 
 export function BulkDialog({ action, title, runs, all, open, filter, about, onClose, onDone }: Props) {
   const [reason, setReason] = useState("");
@@ -46,7 +46,7 @@ export function BulkDialog({ action, title, runs, all, open, filter, about, onCl
   );
 }
 
-function Result({ title, action, answer, onClose }: { title: string; action: BulkAction; answer: BulkAnswer; onClose: () => void }) {
+function Result({ title, action, answer, onClose }: { title: string; action: BulkAction; answer: BulkResult; onClose: () => void }) {
   return (
     <Dialog title={`${title}: done`} onClose={onClose}>
       <p className="flex items-center gap-2 text-sm font-medium text-ok"><CircleCheck aria-hidden className="size-4" />{plural(answer.done, "run")} {DONE[action]}{answer.matched > answer.done + answer.refused.length ? `; ${plural(answer.matched - answer.done - answer.refused.length, "run")} more fit: do it again for these` : ""}.</p>

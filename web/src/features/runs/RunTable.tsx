@@ -1,15 +1,15 @@
 /** Runs as rows: what, why, where it stands, how far it got; chosen by a box each. */
 import { Link } from "@tanstack/react-router";
 import { Check, Hourglass, X } from "lucide-react";
-import type { RunSummary } from "@/api/workflow-types";
+import type { RunItem } from "@/api/types";
 import { useNow } from "@/lib/clock";
 import { shortId, words } from "@/lib/format";
-import { purposeWords } from "@/lib/purpose";
+import { purposeWords, workflowTitle } from "@/lib/purpose";
 import { duration, toMs } from "@/lib/time";
 import { Status } from "@/ui/Status";
 import { Time } from "@/ui/Time";
 
-type Props = { items: readonly RunSummary[]; chosen: ReadonlySet<string>; all: boolean; onChoose: (id: string, range: boolean) => void };
+type Props = { items: readonly RunItem[]; chosen: ReadonlySet<string>; all: boolean; onChoose: (id: string, range: boolean) => void };
 
 const COLUMNS = "grid-cols-[1.75rem_minmax(0,1fr)_auto] lg:grid-cols-[1.75rem_minmax(0,1.5fr)_6.5rem_minmax(0,1.6fr)_5.5rem_5.5rem_7.5rem]";
 
@@ -22,7 +22,7 @@ export function RunTable({ items, chosen, all, onChoose }: Props) {
   );
 }
 
-function Row({ run: r, chosen, locked, onChoose }: { run: RunSummary; chosen: boolean; locked: boolean; onChoose: Props["onChoose"] }) {
+function Row({ run: r, chosen, locked, onChoose }: { run: RunItem; chosen: boolean; locked: boolean; onChoose: Props["onChoose"] }) {
   const now = useNow();
   const took = duration((r.ended_at ? toMs(r.ended_at) : Math.max(now, toMs(r.started_at))) - toMs(r.started_at));
   return (
@@ -32,7 +32,7 @@ function Row({ run: r, chosen, locked, onChoose }: { run: RunSummary; chosen: bo
         <input type="checkbox" aria-label={`Choose ${r.workflow} ${shortId(r.id)}`} checked={chosen} disabled={locked} onChange={(e) => { onChoose(r.id, (e.nativeEvent as MouseEvent).shiftKey); }} className="size-4 accent-accent-solid" />
       </label>
       <span className="min-w-0">
-        <Link to="/automation/runs/$id" params={{ id: r.id }} search={{}} className="text-sm font-medium before:absolute before:inset-0 focus-visible:outline-none focus-visible:before:outline-2 focus-visible:before:-outline-offset-2 focus-visible:before:outline-accent">{words(r.workflow)}</Link>
+        <Link to="/automation/runs/$id" params={{ id: r.id }} search={{}} className="text-sm font-medium before:absolute before:inset-0 focus-visible:outline-none focus-visible:before:outline-2 focus-visible:before:-outline-offset-2 focus-visible:before:outline-accent">{workflowTitle(r.workflow)}</Link>
         <span className="block truncate text-xs text-faint">{purposeWords(r.purpose)} · <span className="font-mono">{shortId(r.id)}</span></span>
       </span>
       <span className="hidden truncate text-sm text-soft lg:block">{r.service ?? "–"}</span>
@@ -46,13 +46,13 @@ function Row({ run: r, chosen, locked, onChoose }: { run: RunSummary; chosen: bo
 }
 
 /** Done and failed steps, and what is going on or went wrong. */
-function Progress({ run: r }: { run: RunSummary }) {
-  const text = r.waits_for ? `waits for ${r.waits_for}` : r.error ?? (r.ended_at ? null : r.current_step && words(r.current_step));
+function Progress({ run: r }: { run: RunItem }) {
+  const text = r.waits_for && !r.ended_at ? `waits for ${r.waits_for}` : r.error ?? (r.ended_at || !r.current_step ? null : words(r.current_step));
   return (
     <span className="flex min-w-0 items-center gap-2.5 text-xs">
       <span className="num flex shrink-0 items-center gap-0.5 text-soft"><Check aria-hidden className="size-3.5 text-ok" />{r.steps_done}<span className="sr-only"> steps done</span></span>
       {r.steps_failed > 0 && <span className="num flex shrink-0 items-center gap-0.5 text-bad"><X aria-hidden className="size-3.5" />{r.steps_failed}<span className="sr-only"> steps failed</span></span>}
-      {text && <span className={`flex min-w-0 items-center gap-1 ${r.error ? "text-bad" : "text-faint"}`} title={text}>{r.waits_for && <Hourglass aria-hidden className="size-3 shrink-0" />}<span className="truncate">{text}</span></span>}
+      {text && <span className={`flex min-w-0 items-center gap-1 ${r.error ? "text-bad" : "text-faint"}`} title={text}>{r.waits_for && !r.ended_at && <Hourglass aria-hidden className="size-3 shrink-0" />}<span className="truncate">{text}</span></span>}
     </span>
   );
 }

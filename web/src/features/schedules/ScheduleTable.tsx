@@ -1,42 +1,41 @@
-/** Workflows that start by themselves: when, when next, how the last one went. */
+/** Workflows that start by themselves: when, when next, how to look at the last one. */
 import { Link } from "@tanstack/react-router";
-import { CirclePause } from "lucide-react";
-import type { Schedule } from "@/api/workflow-types";
+import type { ReactNode } from "react";
+import type { ScheduleItem } from "@/api/types";
 import { useNow } from "@/lib/clock";
+import { workflowTitle } from "@/lib/purpose";
+import { scheduleWords } from "@/lib/schedule-words";
 import { duration, toMs } from "@/lib/time";
 import { Status } from "@/ui/Status";
 import { Time } from "@/ui/Time";
 
-const KIND: Record<Schedule["kind"], string> = { cron: "at set times", every: "every", after: "after the last ended", on: "on an event" };
-
-export function ScheduleTable({ items }: { items: readonly Schedule[] }) {
+export function ScheduleTable({ items, actions }: { items: readonly ScheduleItem[]; actions: (item: ScheduleItem) => ReactNode }) {
   return (
     <ul>
-      {items.map((s) => (
-        <li key={s.workflow + s.kind + s.expression} data-row className="grid gap-x-6 gap-y-1 border-b px-4 py-3 last:border-b-0 md:grid-cols-[minmax(0,1.3fr)_minmax(0,1.2fr)_minmax(0,1fr)]">
-          <span className="min-w-0">
-            <Link to="/automation/workflows/$id" params={{ id: s.workflow }} search={{}} className="text-sm font-medium hover:underline">{s.title}</Link>
-            <span className="block text-xs text-faint">{KIND[s.kind]} <code className="font-mono text-soft">{s.expression}</code>{s.time_zone && ` · ${s.time_zone}`} · {s.version}</span>
-            {s.held && <span className="mt-1 flex items-center gap-1 text-xs font-medium text-warn"><CirclePause aria-hidden className="size-3.5 shrink-0" />held by {s.held}</span>}
-          </span>
-          <span className="min-w-0"><NextTimes schedule={s} /></span>
-          <span className="flex min-w-0 items-center gap-2 text-xs text-faint">
-            {s.last_run ? <><Link to="/automation/runs/$id" params={{ id: s.last_run.id }} search={{}} className="text-sm text-accent hover:underline">last run</Link><Time at={s.last_run.started_at} /><span className="ml-auto"><Status kind="run" value={s.last_run.status} /></span></> : "has not run yet"}
-          </span>
-        </li>
-      ))}
+      {items.map((s) => {
+        const said = scheduleWords(s.schedule);
+        return (
+          <li key={s.workflow} data-row className="grid items-center gap-x-6 gap-y-2 border-b px-4 py-3 last:border-b-0 md:grid-cols-[minmax(0,1.4fr)_minmax(0,1fr)_minmax(0,1fr)_auto]">
+            <span className="min-w-0">
+              <span className="flex flex-wrap items-center gap-2"><Link to="/automation/workflows/$id" params={{ id: s.workflow }} search={{}} className="text-sm font-medium hover:underline">{workflowTitle(s.workflow)}</Link><Status kind="schedule" value={s.enabled ? "on" : "resting"} /></span>
+              <span className="block text-xs text-faint">{said ? <>{said.how} <code className="font-mono text-soft wrap-anywhere">{said.what}</code></> : "no schedule"}</span>
+            </span>
+            <span className="min-w-0"><Next schedule={s} events={said?.kind === "on"} /></span>
+            <span className="min-w-0 text-xs text-faint">
+              {s.last_run ? <><Link to="/automation/runs/$id" params={{ id: s.last_run }} search={{}} className="text-sm text-accent hover:underline">last run</Link>{s.last_due_at && <> <Time at={s.last_due_at} /></>}</> : "has not run yet"}
+              <Link to="/automation/runs" search={{ workflow: s.workflow }} className="ml-3 text-accent hover:underline">all</Link>
+            </span>
+            <span className="flex flex-wrap gap-2">{actions(s)}</span>
+          </li>
+        );
+      })}
     </ul>
   );
 }
 
-function NextTimes({ schedule: s }: { schedule: Schedule }) {
+function Next({ schedule: s, events }: { schedule: ScheduleItem; events: boolean }) {
   const now = useNow();
-  const [first, ...rest] = s.next;
-  if (!first) return <span className="text-sm text-soft">{s.kind === "on" ? "when an event of that type comes" : "not planned"}</span>;
-  return (
-    <>
-      <span className="num block text-sm font-medium">in {duration(Math.max(0, toMs(first) - now))}</span>
-      <span className="num block text-xs text-faint"><Time at={first} as="full" />{rest.length > 0 && <details className="inline-block"><summary className="ml-2 inline min-h-6 text-accent">then</summary><span className="block">{rest.map((t) => <span key={t} className="block"><Time at={t} as="full" /></span>)}</span></details>}</span>
-    </>
-  );
+  if (!s.enabled) return <span className="text-sm text-soft">starts no runs</span>;
+  if (!s.next) return <span className="text-sm text-soft">{events ? "when such an event comes" : "not planned"}</span>;
+  return <><span className="num block text-sm font-medium">in {duration(Math.max(0, toMs(s.next) - now))}</span><span className="num block text-xs text-faint"><Time at={s.next} as="full" /></span></>;
 }
