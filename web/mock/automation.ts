@@ -29,7 +29,8 @@ export class Automation {
   private readonly taken = new Map<string, MockRun>();
   private readonly decided = new Map<string, Partial<ApprovalItem>>();
   holds: Hold[] = [];
-  private readonly resting = new Set<string>();
+  /** What is shipped rests until somebody lets it start runs. */
+  private readonly resting = new Set<string>(Object.keys(DEFINITIONS));
 
   constructor(private readonly world: World, private readonly changed: (kind: string, id: string) => void) {}
 
@@ -179,14 +180,15 @@ export class Automation {
 
   private schedules(session: Session, now: number): ScheduleItem[] {
     const all = this.filtered({}, session, now);
-    return this.documents.filter((d) => scheduleOf(d.versions.at(-1)!.source) !== null).map((d): ScheduleItem => {
-      const schedule = scheduleOf(d.versions.at(-1)!.source);
+    const known = [...Object.entries(DEFINITIONS).map(([name, book]) => ({ key: name, source: book.source })), ...this.documents.map((d) => ({ key: keyOf(d), source: d.versions.at(-1)!.source }))];
+    return known.filter((d) => scheduleOf(d.source) !== null).map(({ key, source }): ScheduleItem => {
+      const schedule = scheduleOf(source);
       const three = new Date(now); three.setUTCHours(3, 0, 0, 0);
       const first = "cron" in schedule ? three.getTime() + (three.getTime() <= now ? 86_400_000 : 0) : "every" in schedule ? Math.ceil(now / 900_000) * 900_000 : null;
-      const last = all.find((r) => r.workflow === keyOf(d) && (r.purpose.type === "schedule" || r.purpose.type === "event"));
-      const enabled = !this.resting.has(keyOf(d));
-      const offered = (name: string, title: string, refused: string | null) => offer(session, name, title, `/schedules/${keyOf(d)}`, "admin", refused, "PUT");
-      return { workflow: keyOf(d), enabled, schedule, next: first === null || !enabled ? null : iso(first), last_due_at: last?.started_at ?? null, last_run: last?.id ?? null, allowed_actions: [offered("enable", "Let it start runs", enabled ? "it starts runs already" : null), offered("disable", "Let it rest", enabled ? null : "it rests already")] };
+      const last = all.find((r) => r.workflow === key && (r.purpose.type === "schedule" || r.purpose.type === "event"));
+      const enabled = !this.resting.has(key);
+      const offered = (name: string, title: string, refused: string | null) => offer(session, name, title, `/schedules/${key}`, "admin", refused, "PUT");
+      return { workflow: key, enabled, schedule, next: first === null || !enabled ? null : iso(first), last_due_at: last?.started_at ?? null, last_run: last?.id ?? null, allowed_actions: [offered("enable", "Let it start runs", enabled ? "it starts runs already" : null), offered("disable", "Let it rest", enabled ? null : "it rests already")] };
     });
   }
 

@@ -23,7 +23,7 @@ export function ApprovalFacts({ approval: a }: { approval: ApprovalItem }) {
 }
 
 /** Inside a run: there is nothing else to look at first. */
-export function ApprovalCard({ approval: a, actions }: { approval: Approval; actions: ReactNode }) {
+export function ApprovalCard({ approval: a, actions }: { approval: ApprovalItem; actions: ReactNode }) {
   return (
     <section aria-label="Approval" className="mb-4 flex flex-wrap items-start gap-x-4 gap-y-3 rounded-xl border border-accent/50 bg-accent-soft px-4 py-3">
       <UserRound aria-hidden className="mt-0.5 size-5 shrink-0 text-accent" />
@@ -37,7 +37,7 @@ export function ApprovalCard({ approval: a, actions }: { approval: Approval; act
 }
 
 /** In the list. */
-export function ApprovalRow({ approval: a, actions }: { approval: Approval; actions: ReactNode }) {
+export function ApprovalRow({ approval: a, actions }: { approval: ApprovalItem; actions: ReactNode }) {
   return (
     <li data-row data-approval={a.id} className="flex flex-wrap items-start gap-x-4 gap-y-2 border-b px-4 py-3 last:border-b-0">
       <span className="min-w-0 flex-1 basis-72">
