@@ -362,13 +362,16 @@ impl Definition {
         &self.source
     }
 
-    /// Names of the functions it calls, in order of appearance, each once.
+    /// Names of the functions it calls, those that undo among them, in order of appearance, each once.
     #[must_use]
     pub fn functions(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for function in self.tasks.iter().filter_map(|t| t.kind.function()) {
-            if !names.contains(&function) {
-                names.push(function);
+        for task in &self.tasks {
+            let undo = task.undo.as_ref().map(|u| u.function.as_str());
+            for function in task.kind.function().into_iter().chain(undo) {
+                if !names.contains(&function) {
+                    names.push(function);
+                }
             }
         }
         names

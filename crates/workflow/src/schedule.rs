@@ -111,10 +111,11 @@ impl Trigger {
     fn offer(&self, set: &mut Set, event: &Value) -> Offer {
         let own = self.filters.len();
         if let Stop::Consumed { all } = self.stop
+            // What ends it before anything came starts nothing.
+            && !set.events.is_empty()
             && set.gathered.claim(&self.until, own, true, event)
         {
-            // What ends it before anything came starts nothing.
-            let over = (!all || set.gathered.full(own)) && !set.events.is_empty();
+            let over = !all || set.gathered.full(own);
             return if over { Offer::Complete } else { Offer::Taken };
         }
         let once = matches!(self.stop, Stop::All);
@@ -212,8 +213,8 @@ mod tests {
             ),
             (
                 "{any: [{with: {type: a}}], until: {one: {with: {type: x}}}}",
-                vec![("a", "1"), ("a", "1"), ("x", "1"), ("a", "1")],
-                vec![vec![0, 1]],
+                vec![("x", "1"), ("a", "1"), ("a", "1"), ("x", "1"), ("a", "1")],
+                vec![vec![1, 2]],
             ),
         ] {
             assert_eq!(started(on, &events), expect, "{on}");

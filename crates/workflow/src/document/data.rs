@@ -77,7 +77,7 @@ pub(super) fn duration_template<'a>(
     what: &str,
 ) -> Result<(Template, Option<i64>), ParseError> {
     if let Node::Text(text) = &place.value
-        && super::shape::is_expression(text)
+        && (super::shape::is_expression(text) || reader.loose && milliseconds(&place.to_json()).is_err())
     {
         return Ok((reader.template(place, what)?, None));
     }

@@ -257,7 +257,9 @@ impl<'a> Reader<'a> {
             Node::Text(_) => match self.template(place, what)? {
                 Template::Constant(Value::String(text)) => MatcherSpec::Text(text),
                 Template::Constant(value) => MatcherSpec::Equals(value),
-                Template::Expression(expression) => MatcherSpec::Holds(expression),
+                Template::Expression(expression) | Template::Loose(expression, _) => {
+                    MatcherSpec::Holds(expression)
+                }
                 template => MatcherSpec::Computed(template),
             },
             Node::Mapping(entries) => MatcherSpec::Mapping(

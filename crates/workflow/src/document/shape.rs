@@ -123,26 +123,9 @@ impl<'a> Reader<'a> {
                 self.template(place, what)
             }
             Shape::Any => self.template(place, what),
-            Shape::Map => {
-                fits(matches!(place.value, Node::Mapping(_)), "a mapping")?;
-                self.template(place, what)
+            Shape::Map | Shape::MapOrText | Shape::Texts | Shape::TextsOrExpression => {
+                self.mapping(place, shape, what)
             }
-            Shape::MapOrText => {
-                fits(matches!(place.value, Node::Mapping(_) | Node::Text(_)), "a mapping or an expression")?;
-                self.template(place, what)
-            }
-            Shape::Texts | Shape::TextsOrExpression => match &place.value {
-                Node::Mapping(entries) => {
-                    for entry in entries {
-                        yaml::text(file, &format!("`{}` of {what}", yaml::clip(&entry.key)), &entry.value)?;
-                    }
-                    self.template(place, what)
-                }
-                Node::Text(text) if matches!(shape, Shape::TextsOrExpression) && is_expression(text) => {
-                    self.template(place, what)
-                }
-                _ => fits(false, "a mapping of texts").and_then(|()| self.template(place, what)),
-            },
             Shape::List => {
                 for item in yaml::list(file, what, place)? {
                     yaml::text(file, &format!("an item of {what}"), item)?;
@@ -167,6 +150,31 @@ impl<'a> Reader<'a> {
             Shape::Authentication => self.authentication(place, what),
             Shape::Object(object) => self.object(place, object, what),
         }
+    }
+
+    /// Reads a mapping whose keys are free.
+    fn mapping(&mut self, place: &'a Located, shape: Shape, what: &str) -> Result<Template, ParseError> {
+        let fine = match (&place.value, shape) {
+            (Node::Mapping(entries), Shape::Texts | Shape::TextsOrExpression) => {
+                for entry in entries {
+                    let what = format!("`{}` of {what}", yaml::clip(&entry.key));
+                    yaml::text(self.file, &what, &entry.value)?;
+                }
+                true
+            }
+            (Node::Mapping(_), _) | (Node::Text(_), Shape::MapOrText) => true,
+            (Node::Text(text), Shape::TextsOrExpression) => is_expression(text),
+            _ => false,
+        };
+        if fine {
+            return self.template(place, what);
+        }
+        let expected = match shape {
+            Shape::Map => "a mapping",
+            Shape::MapOrText => "a mapping or an expression",
+            _ => "a mapping of texts",
+        };
+        Err(at(self.file, place, format!("{what} must be {expected}, not {}", place.value.kind())))
     }
 
     /// Reads a mapping whose keys are known.

@@ -18,8 +18,8 @@ fn tasks_of<'d>(definition: &'d Definition, node: &Node, list: List) -> &'d [Tas
         (List::Do, Some(Kind::Do { tasks })) => tasks,
         (List::Try, Some(Kind::Try { body, .. })) | (List::For, Some(Kind::For { body, .. })) => body,
         (List::Catch, Some(Kind::Try { catch, .. })) => catch.body.as_deref().unwrap_or_default(),
-        (List::Before(at), _) => &definition.extensions[at].before,
-        (List::After(at), _) => &definition.extensions[at].after,
+        (List::Before(at), _) => definition.extensions.get(at).map_or(&[], |e| &e.before),
+        (List::After(at), _) => definition.extensions.get(at).map_or(&[], |e| &e.after),
         (List::Each, Some(Kind::Listen(listen))) => {
             listen.each.as_ref().map_or(&[], |each| each.body.as_slice())
         }

@@ -8,6 +8,7 @@ use super::{MAX_RUN_STEPS, Machine};
 use crate::definition::{Flow, Kind, TaskIndex};
 use crate::error::WorkflowError;
 use crate::event::Change;
+use crate::expression::Expression;
 use crate::plan::dry;
 use crate::state::{
     Activity, Beginning, List, Move, Node, NodeId, PendingCall, Phase, Purpose, ROOT, UndoContext,
@@ -268,48 +269,46 @@ impl Machine<'_> {
                 self.node_mut(node).activity = Activity::Sequence { list: List::Do, at: 0 };
                 self.state.moves.push_back(Move::Next { sequence: node, input });
             }
-            Kind::Fork { branches, .. } => {
-                let outputs = vec![None; branches.len()];
-                self.node_mut(node).activity = Activity::Fork { children: Vec::new(), outputs, failed: 0 };
-                if branches.is_empty() {
-                    self.state.moves.push_back(Move::Done {
-                        node,
-                        output: Value::Array(Vec::new()),
-                        then: None,
-                    });
-                }
-                for branch in branches {
-                    self.state.moves.push_back(Move::Begin {
-                        parent: node,
-                        task: *branch,
-                        input: input.clone(),
-                        how: None,
-                    });
-                }
-            }
+            Kind::Fork { branches, .. } => self.begin_fork(node, branches, &input),
             Kind::Try { .. } => {
                 let since = self.state.now;
                 self.node_mut(node).activity = Activity::Try { retries: 0, since, catching: false };
                 self.attempt(node)?;
             }
             Kind::For { items, .. } => {
-                let items = match self.evaluate_expression(node, items, &input)? {
-                    Value::Array(items) => items,
-                    Value::Null => Vec::new(),
-                    // One turn shows what each would do.
-                    other if self.watch.dry.is_some() && dry::is_unknown(&other) => vec![other],
-                    other => {
-                        let shown = crate::yaml::clip(&other.to_string());
-                        return Err(WorkflowError::expression(format!(
-                            "`in` of `for` gives {shown}, not a list"
-                        )));
-                    }
-                };
+                let items = self.items(node, items, &input)?;
                 self.node_mut(node).activity = Activity::For { items, at: 0 };
                 self.iterate(node, input)?;
             }
         }
         Ok(())
+    }
+
+    fn begin_fork(&mut self, node: NodeId, branches: &[TaskIndex], input: &Value) {
+        let outputs = vec![None; branches.len()];
+        self.node_mut(node).activity = Activity::Fork { children: Vec::new(), outputs, failed: 0 };
+        if branches.is_empty() {
+            let output = Value::Array(Vec::new());
+            self.state.moves.push_back(Move::Done { node, output, then: None });
+        }
+        for task in branches {
+            let (task, input) = (*task, input.clone());
+            self.state.moves.push_back(Move::Begin { parent: node, task, input, how: None });
+        }
+    }
+
+    /// What a loop goes over.
+    fn items(&self, node: NodeId, items: &Expression, input: &Value) -> Result<Vec<Value>, WorkflowError> {
+        match self.evaluate_expression(node, items, input)? {
+            Value::Array(items) => Ok(items),
+            Value::Null => Ok(Vec::new()),
+            // One turn shows what each would do.
+            other if self.watch.dry.is_some() && dry::is_unknown(&other) => Ok(vec![other]),
+            other => {
+                let shown = crate::yaml::clip(&other.to_string());
+                Err(WorkflowError::expression(format!("`in` of `for` gives {shown}, not a list")))
+            }
+        }
     }
 
     fn call(&mut self, node: NodeId, function: &str, parameters: Value) {
