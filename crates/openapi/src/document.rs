@@ -124,6 +124,18 @@ impl Document {
         &self.root
     }
 
+    /// How many files it is made of.
+    #[must_use]
+    pub fn files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Bytes of text that its files had.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The first file.
     #[must_use]
     pub fn root(&self) -> Node<'_> {

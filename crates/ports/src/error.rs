@@ -7,7 +7,8 @@ pub enum Retry {
     Permanent,
     /// Yes, after a moment.
     Temporary,
-    /// It was tried again already, as often as is sensible.
+    /// Perhaps, but not at once and not unasked: it was tried again as often as is sensible, or nobody knows whether it
+    /// was done and doing it twice may do harm.
     Exhausted,
 }
 

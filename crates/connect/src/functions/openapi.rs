@@ -139,6 +139,13 @@ impl Actuator for OpenApiFunction {
 
     async fn dry_run(&self, call: &ActionCall) -> Result<String, ActionFailure> {
         let mut parameters = call.parameters.clone();
+        if take_held_back(&mut parameters, "/document/endpoint").is_some() {
+            let operation = parameters.get("operationId").and_then(Value::as_str).unwrap_or_default();
+            return Ok(format!(
+                "call the operation {operation:?} of a document that can only be read with its secrets; what is sent \
+                 is not known before"
+            ));
+        }
         let scheme = take_held_back(&mut parameters, "");
         let (request, _) = self.request(&parameters, &call.idempotency_key).await?;
         self.web.check(&request.url)?;

@@ -176,6 +176,28 @@ async fn a_document_over_several_files_is_fetched_as_far_as_needed() {
 }
 
 #[tokio::test]
+async fn the_files_of_a_document_are_asked_again_with_it() {
+    let pets = peer(|seen, before| match seen.path.as_str() {
+        "/swagger.json" => {
+            assert_eq!(seen.header("if-none-match"), "");
+            let text = "openapi: 3.0.3\npaths: {/a: {$ref: a.yaml}}\n";
+            reply(200, &[("etag", "\"v1\""), ("cache-control", "max-age=0")], text)
+        }
+        "/a.yaml" => reply(
+            200,
+            &[],
+            format!("get: {{operationId: {}, responses: {{}}}}", if before < 3 { "old" } else { "new" }),
+        ),
+        path => replied(200, &json!(path)),
+    })
+    .await;
+    let openapi = function(limits());
+    for operation in ["old", "new"] {
+        assert_eq!(call(&openapi, with(&pets, operation, json!({}))).await, Ok(json!("/a")));
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_named() {
     let pets = pets(PETS_2).await;
     let text = peer(|_, _| reply(200, &[], "hello")).await;
@@ -221,5 +243,14 @@ async fn a_dry_run_reads_the_document_and_calls_nothing() {
     let told = would(&function(limits()), with).await.unwrap();
     assert!(told.starts_with(&format!("send POST {}/v2/pet with the headers ", pets.url)), "{told}");
     assert!(told.ends_with("bytes of application/json, proving who asks by basic"), "{told}");
+    assert_eq!(pets.seen().len(), 1);
+    // No placeholder is sent in place of a secret.
+    let secret = model::secret::placeholder("5f0c", "n", &["y"]);
+    let endpoint =
+        json!({"uri": format!("{}/swagger.json", pets.url), "authentication": {"bearer": {"token": secret}}});
+    let told =
+        would(&function(limits()), json!({"document": {"endpoint": endpoint}, "operationId": "addPet"}))
+            .await;
+    assert!(told.unwrap().starts_with("call the operation \"addPet\" of a document that can only be read"));
     assert_eq!(pets.seen().len(), 1);
 }

@@ -69,18 +69,19 @@ impl Tokens {
             return Ok(Token { access: held.access.clone(), kept: true });
         }
         let places = self.places(sender, policy).await?;
-        let refresh = held.as_mut().and_then(|held| held.refresh.take());
-        let fetched = match &refresh {
-            Some(refresh) => match fetch(sender, policy, &places, Some(refresh)).await {
+        // Kept until a new one is here: a call that is given up in between must not lose it.
+        let refresh = held.as_ref().and_then(|held| held.refresh.clone());
+        let (fetched, old) = match refresh {
+            None => (fetch(sender, policy, &places, None).await?, None),
+            Some(refresh) => match fetch(sender, policy, &places, Some(&refresh)).await {
                 // A refresh token that is spent is no failure while the grant itself can be repeated.
                 Err(failure) if failure.kind == FailureKind::Authentication => {
-                    fetch(sender, policy, &places, None).await?
+                    (fetch(sender, policy, &places, None).await?, None)
                 }
-                other => other?,
+                fetched => (fetched?, Some(refresh)),
             },
-            None => fetch(sender, policy, &places, None).await?,
         };
-        let fetched = Held { refresh: fetched.refresh.or(refresh), ..fetched };
+        let fetched = Held { refresh: fetched.refresh.or(old), ..fetched };
         let access = fetched.access.clone();
         *held = Some(fetched);
         Ok(Token { access, kept: false })

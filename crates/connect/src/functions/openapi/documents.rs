@@ -19,8 +19,9 @@ use crate::functions::auth;
 use crate::functions::fields::{Fields, configuration};
 use crate::functions::http::{Answer, Request, Web, place, url};
 
-/// Documents that are kept.
+/// Documents that are kept, and how many bytes of text they may have had together.
 const DOCUMENTS_MAX: usize = 32;
+const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long a document is used before it is asked for again, when its server does not say, and at most.
 const FRESH: Duration = Duration::from_secs(60);
 const FRESH_MAX: Duration = Duration::from_secs(600);
@@ -97,15 +98,23 @@ struct Held {
 
 type Slot = Arc<tokio::sync::Mutex<Option<Held>>>;
 
+/// A document that calls have named, and how large it was found to be.
+struct Known {
+    key: [u8; 32],
+    slot: Slot,
+    bytes: usize,
+}
+
 /// The documents that calls have named.
 pub(super) struct Documents {
     web: Arc<Web>,
-    slots: Mutex<VecDeque<([u8; 32], Slot)>>,
+    /// The one that was used last is at the end.
+    known: Mutex<VecDeque<Known>>,
 }
 
 impl Documents {
     pub(super) fn new(web: Arc<Web>) -> Self {
-        Self { web, slots: Mutex::default() }
+        Self { web, known: Mutex::default() }
     }
 
     /// Plans a call of an operation, fetching what is needed for it.
@@ -115,7 +124,8 @@ impl Documents {
         operation: &str,
         given: &Map<String, Value>,
     ) -> Result<RequestPlan, ActionFailure> {
-        let slot = self.slot(source.key());
+        let key = source.key();
+        let slot = self.slot(key);
         let mut held = slot.lock().await;
         if let Some(refreshed) = self.refreshed(&source, held.take()).await? {
             *held = Some(refreshed);
@@ -124,6 +134,7 @@ impl Documents {
         let mut fetched = 0;
         loop {
             let document = &held.document;
+            self.settle(&key, document.bytes());
             let planned = document.operation(operation).and_then(|found| plan(document, &found, given));
             let documents = match planned {
                 Ok(plan) => return Ok(plan),
@@ -141,18 +152,25 @@ impl Documents {
     }
 
     fn slot(&self, key: [u8; 32]) -> Slot {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = slots.iter().position(|(k, _)| *k == key)
-            && let Some(found) = slots.remove(at)
-        {
-            slots.push_back(found);
-        } else {
-            if slots.len() >= DOCUMENTS_MAX {
-                slots.pop_front();
-            }
-            slots.push_back((key, Slot::default()));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = known.iter().position(|one| one.key == key).and_then(|at| known.remove(at));
+        let held = held.unwrap_or_else(|| Known { key, slot: Slot::default(), bytes: 0 });
+        let slot = Arc::clone(&held.slot);
+        known.push_back(held);
+        slot
+    }
+
+    /// Notes how large a document is, and lets those go that were not used for longest when all are too many.
+    fn settle(&self, key: &[u8; 32], bytes: usize) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(one) = known.iter_mut().find(|one| one.key == *key) {
+            one.bytes = bytes;
         }
-        slots.back().map(|(_, slot)| Arc::clone(slot)).unwrap_or_default()
+        while known.len() > 1
+            && (known.len() > DOCUMENTS_MAX || known.iter().map(|one| one.bytes).sum::<usize>() > BYTES_MAX)
+        {
+            known.pop_front();
+        }
     }
 
     /// The document as it is now: what is held when that is fresh or still the same, else what is there.
@@ -173,7 +191,8 @@ impl Documents {
             return Ok(held);
         }
         let mut headers = HeaderMap::new();
-        if let Some(held) = &held {
+        // That the first file is the same says nothing of the others.
+        if let Some(held) = held.as_ref().filter(|held| held.document.files() == 1) {
             headers.extend(held.etag.clone().map(|etag| (IF_NONE_MATCH, etag)));
             headers.extend(held.modified.clone().map(|modified| (IF_MODIFIED_SINCE, modified)));
         }
