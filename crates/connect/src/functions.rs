@@ -8,11 +8,16 @@
 //! gives parameters evaluated and with secrets in place, and each external resource (a script, a `.proto`) with its
 //! text as `content` beside its `endpoint`.
 
+mod a2a;
+mod asyncapi;
 mod auth;
 mod fields;
+mod grpc;
 mod http;
 mod limits;
+mod mcp;
 mod openapi;
+mod rpc;
 pub mod run;
 
 use std::fmt::Display;
@@ -20,8 +25,12 @@ use std::fmt::Display;
 use ports::{ActionFailure, FailureKind, Retry};
 use serde_json::Value;
 
+pub use a2a::A2aFunction;
+pub use asyncapi::AsyncApiFunction;
+pub use grpc::GrpcFunction;
 pub use http::{HttpFunction, Web};
 pub use limits::{Egress, Limits};
+pub use mcp::McpFunction;
 pub use openapi::OpenApiFunction;
 
 fn failure(kind: FailureKind, retry: Retry, message: impl Into<String>) -> ActionFailure {

@@ -18,6 +18,7 @@ mod task;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use model::{ActionCall, ActionSpec, BlastRadius};
@@ -37,6 +38,7 @@ use super::{failure, invalid};
 
 pub use self::ledger::KIND;
 pub use self::policy::{RunKind, RunPolicy};
+pub(super) use self::process::Session;
 
 /// What is needed to run programs.
 pub struct RunSettings {
@@ -63,6 +65,8 @@ struct Shared {
     rules: Rules,
     /// Folder of the folders of programs.
     folder: PathBuf,
+    /// How many servers were started; tells their folders apart.
+    served: AtomicU64,
     guard: Vec<String>,
     ledger: Ledger,
     engine: Engine,
@@ -85,13 +89,37 @@ impl RunFunctions {
             tracing::warn!(%error, "Old results of programs were not removed.");
         }
         let engine = Engine::new(&rules.policy.container_socket)?;
-        let shared = Arc::new(Shared { rules, folder, guard: settings.guard, ledger, engine });
+        let served = AtomicU64::new(0);
+        let shared = Arc::new(Shared { rules, folder, served, guard: settings.guard, ledger, engine });
         let sweeping = shared.rules.policy.allow.contains(&RunKind::Container).then(|| {
             let stop = CancellationToken::new();
             tokio::spawn(sweep(Arc::clone(&shared), stop.clone()));
             stop.drop_guard()
         });
         Ok(Self { shared, _sweep: sweeping })
+    }
+
+    /// Whether a server of the Model Context Protocol may be started here.
+    pub(super) fn may_serve(&self, command: &str, arguments: &[String]) -> Result<(), ActionFailure> {
+        self.shared.rules.may_serve(command, arguments)
+    }
+
+    /// Starts a server that is talked with over standard input and output.
+    pub(super) async fn serve(
+        &self,
+        key: &str,
+        command: String,
+        arguments: Vec<String>,
+        environment: BTreeMap<String, String>,
+        output_bytes: usize,
+    ) -> Result<Session, ActionFailure> {
+        self.may_serve(&command, &arguments)?;
+        let (shared, number) = (&self.shared, self.shared.served.fetch_add(1, Ordering::Relaxed));
+        // The same call may be made again while the server of the first one is still being ended.
+        let name = format!("{}-{number}", id(key));
+        let folder = shared.folder(name, None).await.map_err(not_ready)?.0;
+        let order = shared.order([vec![command], arguments].concat(), environment, Input::Rest, &folder);
+        Session::start(&shared.guard, &order, folder, output_bytes).await.map_err(not_ready)
     }
 
     async fn carry_out(&self, call: &ActionCall, task: Task) -> Result<ActionResult, ActionFailure> {

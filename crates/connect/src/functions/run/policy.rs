@@ -24,7 +24,7 @@ pub struct RunPolicy {
     /// Kinds of programs that may run at all.
     pub allow: Vec<RunKind>,
     /// Programs that `run: shell` may start by name with plain words: `df` allows `df -h /`, and nothing with a
-    /// pipe, quote, variable or other sign that a shell would act on.
+    /// pipe, quote, variable or other sign that a shell would act on. Also commands of MCP servers.
     pub programs: Vec<String>,
     /// Shell commands that may run: regular expressions, one of which must match the whole command as it is
     /// after expressions were evaluated. `(?s).*` allows everything.
@@ -76,6 +76,8 @@ pub enum RunKind {
     Python,
     /// `run: container`.
     Container,
+    /// Servers of the Model Context Protocol that `call: mcp` starts.
+    Mcp,
 }
 
 impl RunKind {
@@ -85,6 +87,7 @@ impl RunKind {
             Self::Javascript => "javascript",
             Self::Python => "python",
             Self::Container => "container",
+            Self::Mcp => "mcp",
         }
     }
 }
@@ -180,6 +183,21 @@ impl Rules {
         Err(refused(format!(
             "this shell command is not allowed here: to allow it, add a pattern that matches it whole to \
              `{SECTION}.commands`, or, when it is one program with plain words, its name to `{SECTION}.programs`"
+        )))
+    }
+
+    /// Whether this server may be started. No shell is between, so its arguments are plain whatever they hold.
+    pub(super) fn may_serve(&self, command: &str, arguments: &[String]) -> Result<(), ActionFailure> {
+        self.may_run(RunKind::Mcp)?;
+        let whole =
+            [command].into_iter().chain(arguments.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+        let by_name = self.policy.programs.iter().any(|program| program == command);
+        if by_name || self.commands.iter().any(|pattern| pattern.is_match(&whole)) {
+            return Ok(());
+        }
+        Err(refused(format!(
+            "this MCP server is not allowed here: to allow it, add its command to `{SECTION}.programs`, or a pattern that \
+             matches command and arguments to `{SECTION}.commands`"
         )))
     }
 
