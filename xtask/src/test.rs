@@ -1,5 +1,7 @@
 //! `cargo xtask test`: one command that runs every test on a fresh machine and adds up what came of it.
 
+mod apt;
+mod broker;
 mod browser;
 mod count;
 mod report;
@@ -16,7 +18,7 @@ use report::{Report, Result as StepResult, Step};
 
 /// Runs everything; fails when anything did.
 pub(crate) fn run(quick: bool, only: Option<String>) -> std::result::Result<(), String> {
-    let mut report = Report::new(if quick { 9 } else { 14 }, only);
+    let mut report = Report::new(if quick { 10 } else { 15 }, only);
     report.step("laws", || Ok(Step::of_faults(check::broken()?)));
     report.step("format", || tool("fmt", "rustfmt", &["fmt", "--all", "--check"]));
     if !quick {
@@ -34,6 +36,7 @@ pub(crate) fn run(quick: bool, only: Option<String>) -> std::result::Result<(), 
     });
     let dashboard = report.step_after(packages, "dashboard: build", || web::build().map(|_| Step::done()));
     let binary = report.step("binary", || program(&mut run::cargo(&["build", "-p", "server"])));
+    report.step("broker", || broker::find_or_install().map(|()| Step::done()));
     report.step("rust tests", rust_tests);
     if !quick {
         report

@@ -17,7 +17,14 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 
+/// First argument of the guard of a program that a workflow runs. It is for ourselves: the command line does not show it.
+const RUN_GUARD: &str = "run-guard";
+
 fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(RUN_GUARD) {
+        return connect::functions::run::guard::main(arguments);
+    }
     let cli = Cli::parse();
     // One provider for all TLS of the process, chosen before the first client is built.
     if rustls::crypto::ring::default_provider().install_default().is_err() {

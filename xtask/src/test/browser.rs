@@ -1,8 +1,9 @@
 //! Finds a Chromium for the browser tests, or installs one where that can be done without asking.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
+use super::apt;
 use crate::{place, run, say};
 
 const PLACES: [&str; 8] = [
@@ -66,22 +67,7 @@ fn downloaded() -> Vec<PathBuf> {
 }
 
 fn with_apt() -> Result<(), String> {
-    if !Path::new("/usr/bin/apt-get").exists() {
-        return Err("no apt-get here".to_owned());
-    }
-    let is_root = run::captured(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    let with_sudo = !is_root && run::captured(Command::new("sudo").args(["-n", "true"])).is_ok();
-    if !is_root && !with_sudo {
-        return Err("apt-get needs root, and sudo asks for a password".to_owned());
-    }
-    say::note("browser: installing chromium with apt-get");
-    let apt = |arguments: &[&str]| {
-        let mut command = if with_sudo { Command::new("sudo") } else { Command::new("env") };
-        command.arg("DEBIAN_FRONTEND=noninteractive").arg("apt-get").args(arguments);
-        run::plainly(&mut command)
-    };
-    apt(&["update", "-qq"])?;
-    apt(&["install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"])
+    apt::install("browser", &["chromium", "fonts-dejavu-core"])
 }
 
 /// Ubuntu's chromium is a snap, which containers cannot run; Playwright brings its own.

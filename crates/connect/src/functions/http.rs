@@ -22,7 +22,8 @@ use super::fields::{Fields, configuration, scalar};
 
 pub(crate) use content::{Encoded, encode, flat, multipart};
 pub use exchange::Web;
-pub(crate) use exchange::{Answer, IDEMPOTENCY_KEY, Request, idempotency_key, random_id, url};
+pub(crate) use exchange::read as read_answer;
+pub(crate) use exchange::{Answer, IDEMPOTENCY_KEY, Opened, Request, idempotency_key, random_id, url};
 pub(crate) use failure::{excerpt, place};
 pub(crate) use sender::Sender;
 

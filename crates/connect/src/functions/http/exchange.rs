@@ -87,11 +87,19 @@ impl Web {
     /// # Errors
     /// A certificate or the proxy in the limits cannot be read, or no TLS provider is installed.
     pub fn new(limits: Limits) -> Result<Self, String> {
-        Ok(Self {
-            sender: Sender::new(limits)?,
-            tokens: Tokens::default(),
-            challenges: Challenges::default(),
-        })
+        Sender::new(limits).map(Self::over)
+    }
+
+    /// One that speaks HTTP/2 from the first byte, as gRPC does: over TLS and in clear text.
+    ///
+    /// # Errors
+    /// As for `new`.
+    pub fn http2(limits: Limits) -> Result<Self, String> {
+        Sender::http2(limits).map(Self::over)
+    }
+
+    fn over(sender: Sender) -> Self {
+        Self { sender, tokens: Tokens::default(), challenges: Challenges::default() }
     }
 
     /// The limits.
@@ -102,6 +110,11 @@ impl Web {
     /// Whether a request may go there, as far as can be told without looking its name up.
     pub(crate) fn check(&self, url: &Url) -> Result<(), ActionFailure> {
         self.sender.check(url)
+    }
+
+    /// The same with the name looked up, for what is not sent through here.
+    pub(crate) async fn check_resolved(&self, url: &Url) -> Result<(), ActionFailure> {
+        self.sender.check_resolved(url).await
     }
 
     /// Sends a request and reads the answer, whatever its status, within the limits.

@@ -13,7 +13,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Method, Proxy, RequestBuilder,
 
 use super::failure::{configuration, place};
 use crate::functions::auth::Identity;
-use crate::functions::limits::{Closed, Egress, Limits};
+use crate::functions::limits::{Closed, Egress, Limits, literal};
 use crate::http;
 
 /// Clients with a certificate that are kept; each holds connections.
@@ -24,7 +24,12 @@ const HEADERS_MAX: usize = 128;
 /// Sends requests within the limits.
 pub(crate) struct Sender {
     limits: Limits,
+    /// For what a call needs before it can be made.
     plain: Client,
+    /// For calls.
+    calls: Client,
+    /// Whether calls speak HTTP/2 from the first byte.
+    http2: bool,
     identified: Mutex<VecDeque<(Identity, Client)>>,
 }
 
@@ -59,8 +64,13 @@ pub(super) struct Unanswered {
 
 impl Sender {
     pub(crate) fn new(limits: Limits) -> Result<Self, String> {
-        let plain = client(&limits, None)?;
-        Ok(Self { limits, plain, identified: Mutex::default() })
+        let plain = client(&limits, None, false)?;
+        Ok(Self { limits, calls: plain.clone(), plain, http2: false, identified: Mutex::default() })
+    }
+
+    pub(crate) fn http2(limits: Limits) -> Result<Self, String> {
+        let (plain, calls) = (client(&limits, None, false)?, client(&limits, None, true)?);
+        Ok(Self { limits, calls, plain, http2: true, identified: Mutex::default() })
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -85,7 +95,7 @@ impl Sender {
         identity: Option<&Identity>,
     ) -> Result<RequestBuilder, ActionFailure> {
         let client = match identity {
-            None => self.plain.clone(),
+            None => self.calls.clone(),
             Some(identity) => self.identified(identity)?,
         };
         Ok(client.request(method.clone(), url.clone()))
@@ -96,7 +106,7 @@ impl Sender {
         if let Some((_, client)) = held.iter().find(|(known, _)| known == identity) {
             return Ok(client.clone());
         }
-        let client = client(&self.limits, Some(identity)).map_err(configuration)?;
+        let client = client(&self.limits, Some(identity), self.http2).map_err(configuration)?;
         if held.len() >= IDENTITIES_MAX {
             held.pop_front();
         }
@@ -107,6 +117,26 @@ impl Sender {
     /// Whether a request may go there.
     pub(crate) fn check(&self, url: &Url) -> Result<(), ActionFailure> {
         self.limits.egress.check(url).map_err(|closed| refused_here(&closed))
+    }
+
+    /// Whether something may go there, the addresses of its name included.
+    pub(crate) async fn check_resolved(&self, url: &Url) -> Result<(), ActionFailure> {
+        self.check(url)?;
+        let (name, port) =
+            (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+        if literal(name).is_some() {
+            return Ok(());
+        }
+        let found = tokio::net::lookup_host((name, port)).await.map_err(|_| {
+            let text = format!("{}: dns: the name is not known; check its spelling", place(url));
+            ActionFailure::new(FailureKind::Communication, Retry::Temporary, text).with_status(502)
+        })?;
+        for address in found {
+            if !self.limits.egress.takes_resolved(name, address.ip()) {
+                return Err(refused_here(&Closed::new(name)));
+            }
+        }
+        Ok(())
     }
 
     /// Sends. The answer's head is bounded, its body not read yet.
@@ -143,7 +173,7 @@ pub(super) fn refused_here(closed: &Closed) -> ActionFailure {
     ActionFailure::new(FailureKind::Authorization, Retry::Permanent, closed.to_string())
 }
 
-fn client(limits: &Limits, identity: Option<&Identity>) -> Result<Client, String> {
+fn client(limits: &Limits, identity: Option<&Identity>, http2: bool) -> Result<Client, String> {
     let mut authorities = Vec::new();
     let extra = identity.and_then(|identity| identity.authority.as_ref());
     for pem in limits.authorities.iter().chain(extra) {
@@ -161,6 +191,9 @@ fn client(limits: &Limits, identity: Option<&Identity>) -> Result<Client, String
     })?;
     let builder = || {
         let mut builder = base(limits);
+        if http2 {
+            builder = builder.http2_prior_knowledge();
+        }
         if let Some(proxy) = &proxy {
             builder = builder.proxy(proxy.clone());
         }
