@@ -2,6 +2,7 @@
 
 pub mod blobs;
 pub mod bus;
+pub mod faults;
 pub mod journals;
 pub mod leases;
 pub mod logs;

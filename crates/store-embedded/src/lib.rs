@@ -12,4 +12,4 @@ mod state;
 pub use blobs::{BlobFolder, BlobOptions};
 pub use bus::{BusLog, BusOptions};
 pub use folder::OpenError;
-pub use state::{StateOptions, StateStore};
+pub use state::{StateOptions, StateSize, StateStore, StateWork};

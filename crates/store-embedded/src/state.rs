@@ -5,15 +5,18 @@
 
 mod apply;
 mod cursor;
+mod house;
 mod journals;
+mod log;
 mod query;
 mod read;
 mod schema;
 mod write;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use ports::{
@@ -26,10 +29,13 @@ use tokio::sync::watch;
 use crate::folder::{self, FolderLock, OpenError};
 use read::Readers;
 pub(crate) use write::Changes;
-use write::Writer;
+use write::{Desk, Writer};
 
 /// The database inside the data folder.
 const FILE: &str = "state.db";
+
+/// Its write-ahead log.
+const LOG: &str = "state.db-wal";
 
 /// The file whose lock says that the state is open.
 const LOCK: &str = "state.lock";
@@ -45,6 +51,28 @@ pub struct StateOptions {
     pub max_bytes: Option<u64>,
 }
 
+/// What the writer did since the store was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateWork {
+    /// Writes that were answered: commits, leases.
+    pub writes: u64,
+    /// Transactions they shared, each made durable by one sync of the log.
+    pub groups: u64,
+    /// How often all of the log was moved into the database.
+    pub log_emptied: u64,
+}
+
+/// How much of the disk the state takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateSize {
+    /// The database file.
+    pub database_bytes: u64,
+    /// The part of it that is free: used again before the file grows, given back when it is much.
+    pub free_bytes: u64,
+    /// The write-ahead log.
+    pub log_bytes: u64,
+}
+
 /// State in a data folder: [`Store`] and [`ports::Leases`].
 ///
 /// Dropping it waits until everything queued is written, and then frees the folder.
@@ -53,6 +81,7 @@ pub struct StateStore {
     writer: Writer,
     readers: Arc<Readers>,
     newest_change: watch::Receiver<u64>,
+    log: PathBuf,
     _lock: FolderLock,
 }
 
@@ -79,9 +108,11 @@ impl StateStore {
         let newest = apply::newest_change(&connection).map_err(database)?;
         let readers = Readers::open(&file, READERS).map_err(database)?;
         let (tell, newest_change) = watch::channel(newest);
-        let writer =
-            Writer::start(connection, newest, tell).map_err(OpenError::io("start a writer for", &file))?;
-        Ok(Self { writer, readers: Arc::new(readers), newest_change, _lock: lock })
+        let log = schema::open_for_moving_the_log(&file).map_err(database)?;
+        let writer = Writer::start(Desk { connection, log, newest, tell })
+            .map_err(OpenError::io("start a writer for", &file))?;
+        let log = folder.join(LOG);
+        Ok(Self { writer, readers: Arc::new(readers), newest_change, log, _lock: lock })
     }
 
     /// Runs `work` in the writer's next transaction; what it wrote is durable when this returns `Ok`.
@@ -90,7 +121,36 @@ impl StateStore {
         T: Send + 'static,
         F: FnOnce(&mut Changes<'_>) -> Result<T> + Send + 'static,
     {
-        self.writer.submit(operation, work).await
+        self.write_many(operation, 1, work).await
+    }
+
+    async fn write_many<T, F>(&self, operation: &'static str, changes: usize, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Changes<'_>) -> Result<T> + Send + 'static,
+    {
+        self.writer.submit(operation, changes, work).await
+    }
+
+    /// What the writer did since the store was opened.
+    #[must_use]
+    pub fn work(&self) -> StateWork {
+        let counts = self.writer.counts();
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        StateWork {
+            writes: read(&counts.writes),
+            groups: read(&counts.groups),
+            log_emptied: read(&counts.emptied),
+        }
+    }
+
+    /// How much of the disk the state takes.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn size(&self) -> Result<StateSize> {
+        let log = self.log.clone();
+        self.readers.run("measure the state", move |c| house::size(c, &log)).await
     }
 }
 
@@ -98,8 +158,13 @@ impl StateStore {
 impl Store for StateStore {
     async fn commit(&self, ops: Vec<Op>) -> Result<Commit> {
         // Encoding happens here, on the caller's processor, to keep it out of the one writer.
-        let ops = apply::encode(ops)?;
-        self.write("commit", move |changes| apply::commit(changes, &ops)).await
+        let ops = Arc::new(apply::encode(ops)?);
+        let changes = ops.iter().map(apply::Encoded::changes).sum();
+        // Freeing the text of a large commit is work too: the last handle to it is this one.
+        let shared = Arc::clone(&ops);
+        let result = self.write_many("commit", changes, move |changes| apply::commit(changes, &shared)).await;
+        drop(ops);
+        result
     }
 
     async fn get(&self, kind: &'static str, id: &str) -> Result<Option<Document>> {

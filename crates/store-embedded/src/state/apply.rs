@@ -42,6 +42,16 @@ pub(super) enum Encoded {
     },
 }
 
+impl Encoded {
+    /// How many changes it makes, about.
+    pub(super) fn changes(&self) -> usize {
+        match self {
+            Self::Put { .. } | Self::Delete { .. } | Self::Trim { .. } | Self::Drop { .. } => 1,
+            Self::Append { records, .. } => records.len(),
+        }
+    }
+}
+
 /// Checks what can be checked without the database, and turns bodies into text.
 pub(super) fn encode(ops: Vec<Op>) -> Result<Vec<Encoded>> {
     ops.into_iter().map(encode_op).collect()

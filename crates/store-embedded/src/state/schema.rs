@@ -10,6 +10,9 @@ use crate::folder::OpenError;
 /// Marks the file as ours (`PRAGMA application_id`): "HoSt".
 const APPLICATION_ID: i64 = 0x486f_5374;
 
+/// `PRAGMA auto_vacuum`: free pages stay in the file until they are given back, a few at a time.
+const INCREMENTAL: i64 = 2;
+
 /// Each step brings the schema one version further; the version is the number of steps taken. A step that
 /// was released never changes.
 const STEPS: &[&str] = &[INITIAL, TRIMS];
@@ -88,6 +91,17 @@ pub(super) fn open_for_writing(file: &Path, options: StateOptions) -> Result<Con
     }
     set_up_writer(&connection, options).map_err(database)?;
     migrate(&mut connection, found).map_err(database)?;
+    give_back_pages(&connection, file);
+    Ok(connection)
+}
+
+/// Opens one more connection, which moves the log into the database and does nothing else.
+pub(super) fn open_for_moving_the_log(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
     Ok(connection)
 }
 
@@ -107,16 +121,18 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// synchronous=FULL is what makes "committed" mean "on disk"; in WAL mode it costs one fsync a commit.
-/// The checkpoint interval (16 MB) keeps the second kind of fsync, the one of the main file, rare.
+/// synchronous=FULL is what makes "committed" mean "on disk"; in WAL mode it costs one fdatasync a commit.
+/// Moving the log is up to `log`, so commits leave it alone. The log keeps its file when it is begun anew: a
+/// sync of blocks that are there costs half of one that also has to make a longer file durable.
 fn set_up_writer(connection: &Connection, options: StateOptions) -> rusqlite::Result<()> {
     connection.execute_batch(
         "PRAGMA busy_timeout = 5000;
+         PRAGMA auto_vacuum = INCREMENTAL;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
-         PRAGMA wal_autocheckpoint = 4000;
+         PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 67108864;
-         PRAGMA cache_size = -16000;
+         PRAGMA cache_size = -32000;
          PRAGMA temp_store = MEMORY;",
     )?;
     if let Some(max_bytes) = options.max_bytes {
@@ -126,6 +142,23 @@ fn set_up_writer(connection: &Connection, options: StateOptions) -> rusqlite::Re
     }
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// Files of the first version cannot give free pages back until they are written anew, once. That needs as much
+/// room again as they take; when there is none, all else works.
+fn give_back_pages(connection: &Connection, file: &Path) {
+    let mode = || connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0));
+    let done = mode().and_then(|mode| {
+        if mode == INCREMENTAL {
+            Ok(())
+        } else {
+            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM;")
+        }
+    });
+    if let Err(error) = done {
+        tracing::warn!(cause = %error, file = %file.display(), "the state cannot give free space back; \
+            it is tried again at the next start");
+    }
 }
 
 fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
@@ -251,6 +284,8 @@ mod tests {
             let synchronous: i64 =
                 connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
             assert_eq!(synchronous, 2, "2 is FULL");
+            let vacuum: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0)).unwrap();
+            assert_eq!(vacuum, INCREMENTAL);
         }
     }
 }

@@ -3,6 +3,7 @@
 mod bus_model;
 mod contract;
 mod crash;
+mod faults;
 mod folder;
 mod scale;
 mod store_model;

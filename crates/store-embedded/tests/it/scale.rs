@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ports::{Direction, Error, Expected, Filter, Index, Op, Query, Retry, Store};
+use ports::{Direction, Error, Expected, Filter, Index, JournalPosition, Op, Query, Retry, Store};
 use serde_json::json;
 use store_embedded::{StateOptions, StateStore};
 
@@ -63,6 +63,49 @@ async fn a_page_costs_the_same_wherever_it_is() {
         let took = fastest(&store, &query).await;
         // Half of what a scan of all documents takes at least, many times what an index takes.
         assert!(took < Duration::from_millis(10), "{name}: {took:?}");
+    }
+}
+
+/// What a restart does with the runs it finds open, and what it costs in memory: a page at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_journals_costs_the_same_wherever_it_is() {
+    const JOURNALS: usize = 20_000;
+    let folder = tempfile::tempdir().unwrap();
+    let store = StateStore::open(folder.path()).unwrap();
+    let name = |n: usize| format!("run/{n:08}");
+    for round in 0..2 {
+        for first in (0..JOURNALS).step_by(5000) {
+            let append = |n| Op::Append {
+                journal: name(n),
+                expected: Expected::Exactly(round),
+                records: vec![json!({ "n": n, "round": round, "text": "x".repeat(100) })],
+            };
+            store.commit((first..first + 5000).map(append).collect()).await.unwrap();
+        }
+    }
+    let (mut after, mut records, mut pages) = (JournalPosition::default(), 0, 0);
+    loop {
+        let page = store.journals_after("run/", &after, 1000, 64 << 10).await.unwrap();
+        let found: usize = page.parts.iter().map(|part| part.records.len()).sum();
+        assert!((1..=1000).contains(&found) && found <= (64 << 10) / 100 + 1, "{found} records");
+        records += found;
+        pages += 1;
+        let Some(next) = page.next else { break };
+        after = next;
+    }
+    assert_eq!(records, 2 * JOURNALS);
+    assert!(pages >= records * 100 / (64 << 10), "{pages}");
+    for at in [0, JOURNALS / 2, JOURNALS - 600] {
+        let after = JournalPosition { journal: name(at), sequence: 1 };
+        let mut fastest = Duration::MAX;
+        for _ in 0..10 {
+            let start = Instant::now();
+            let page = store.journals_after("run/", &after, 1000, usize::MAX).await.unwrap();
+            fastest = fastest.min(start.elapsed());
+            assert_eq!((page.parts[0].journal.as_str(), page.parts[0].records[0].sequence), (&*name(at), 2));
+        }
+        // Many times what it takes, half of what reading all 40,000 takes.
+        assert!(fastest < Duration::from_millis(60), "from {at}: {fastest:?}");
     }
 }
 
