@@ -64,7 +64,7 @@ fn scenarios_play_as_they_are_written() {
 
 #[test]
 fn the_gallery_is_worth_a_visit() {
-    assert!(gallery().len() >= 14);
+    assert!(gallery().len() >= 20);
 }
 
 #[test]
