@@ -71,7 +71,7 @@ impl Wire for Lines {
 
     fn agreed(&mut self, _: &str) {}
 
-    async fn close(self: Box<Self>) {
+    async fn close(mut self: Box<Self>) {
         self.session.end().await;
     }
 }
