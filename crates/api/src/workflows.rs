@@ -14,6 +14,7 @@ use ports::{Direction, Filter, Index, Query as StoreQuery};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use workflow::Definition;
+use workflow::yaml::ParseError;
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -296,16 +297,16 @@ pub async fn update(
 ) -> Result<Json<WorkflowDetail>, Problem> {
     let asker = caller.require(Role::Admin)?;
     check_size(&wanted.source)?;
-    let definition = Definition::parse("source", &wanted.source)
-        .map_err(|e| Problem::invalid("/source", e.to_string()))?;
-    let document = definition.document();
+    let read = app.engine.read_workflow("source", &wanted.source).await;
+    let pinned = read.map_err(|e| Problem::invalid("/source", e.to_string()))?;
+    let document = pinned.definition.document();
     let says = format!("{}.{}", document.namespace, document.name);
     if says != name {
         let why = format!("the document says it is {says}, the address says {name}; make them the same");
         return Err(Problem::invalid("/source", why));
     }
     let role = asker.role;
-    let command = RunCommand::PutWorkflow { source: wanted.source };
+    let command = RunCommand::PutWorkflow(Arc::new(pinned));
     let Reply::Workflow { name, .. } = app.engine.ask(asker, Command::Runs(command)).await? else {
         return Err(Problem::new(Code::Internal, "the engine stored no workflow"));
     };
@@ -332,13 +333,12 @@ pub async fn delete(
     request_body = WorkflowSource, responses((status = 200, body = Validation)),
     extensions(("x-required-role" = json!("viewer"))))]
 pub async fn validate(
-    State(_): State<App>,
+    State(app): State<App>,
     caller: Caller,
     Body(wanted): Body<WorkflowSource>,
 ) -> Result<Json<Validation>, Problem> {
     caller.require(Role::Viewer)?;
-    check_size(&wanted.source)?;
-    Ok(Json(match Definition::parse("source", &wanted.source) {
+    Ok(Json(match read(&app, &caller, &wanted.source).await? {
         Ok(definition) => Validation { valid: true, errors: Vec::new(), graph: Some(Graph::of(&definition)) },
         Err(error) => {
             let error = SourceError { line: error.line, column: error.column, message: error.message };
@@ -372,9 +372,8 @@ pub async fn plan(
             Arc::clone(&pinned.definition)
         }
         (None, Some(source)) => {
-            check_size(source)?;
-            let read = Definition::parse("source", source);
-            Arc::new(read.map_err(|e| Problem::invalid("/source", e.to_string()))?)
+            let read = read(&app, &caller, source).await?;
+            read.map_err(|e| Problem::invalid("/source", e.to_string()))?
         }
         _ => return Err(Problem::invalid("body", "send either `workflow` or `source`")),
     };
@@ -388,6 +387,20 @@ pub async fn plan(
     }
     let otherwise = plan.otherwise.into_iter().map(|other| other.path).collect();
     Ok(Json(RunPlan { calls, otherwise, note: plan.note }))
+}
+
+/// Reads a document that is not stored. What it takes from elsewhere is fetched, with the secrets that it names, only
+/// for those who may store it.
+async fn read(
+    app: &App,
+    caller: &Caller,
+    source: &str,
+) -> Result<Result<Arc<Definition>, ParseError>, Problem> {
+    check_size(source)?;
+    if caller.require(Role::Admin).is_err() {
+        return Ok(Definition::parse("source", source).map(Arc::new));
+    }
+    Ok(app.engine.read_workflow("source", source).await.map(|pinned| pinned.definition))
 }
 
 fn check_size(source: &str) -> Result<(), Problem> {

@@ -5,8 +5,7 @@
 //! wrong after the standard error types, and puts no parameter's value into what it says: values may be secret.
 //!
 //! Deliberately absent: expressions, secrets by name, retries and documents of workflows. The engine has those; it
-//! gives parameters evaluated and with secrets in place, and each external resource (a script, a `.proto`) with its
-//! text as `content` beside its `endpoint`.
+//! gives parameters evaluated and with secrets in place.
 
 mod a2a;
 mod asyncapi;
@@ -17,6 +16,7 @@ mod http;
 mod limits;
 mod mcp;
 mod openapi;
+mod resources;
 mod rpc;
 pub mod run;
 
@@ -32,6 +32,7 @@ pub use http::{HttpFunction, Web};
 pub use limits::{Egress, Limits};
 pub use mcp::McpFunction;
 pub use openapi::OpenApiFunction;
+pub use resources::ExternalResources;
 
 fn failure(kind: FailureKind, retry: Retry, message: impl Into<String>) -> ActionFailure {
     ActionFailure::new(kind, retry, message)
@@ -51,18 +52,6 @@ fn without_values(error: &serde_json::Error) -> String {
         _ if has_value => "a value is wrong".to_owned(),
         _ => receive::limits::cut(&text, 300).into_owned(),
     }
-}
-
-/// The text of an external resource, as the engine gives it.
-fn resource_text<'a>(what: &str, resource: &'a Value) -> Result<&'a str, ActionFailure> {
-    resource.get("content").and_then(Value::as_str).ok_or_else(|| {
-        let endpoint = &resource["endpoint"];
-        let uri = endpoint.as_str().or_else(|| endpoint["uri"].as_str()).unwrap_or("its endpoint");
-        let uri = receive::limits::cut(uri, 200);
-        let text =
-            format!("the text of `{what}` is not there: {uri} was not loaded when the workflow was read");
-        failure(FailureKind::Configuration, Retry::Permanent, text)
-    })
 }
 
 /// Milliseconds of a duration as documents write it: ISO 8601 text, or an object of days, hours, minutes,
@@ -117,14 +106,5 @@ mod tests {
             let failure = duration_ms("timeout", &value).unwrap_err();
             assert!(failure.message.contains("`timeout`"), "{value}: {}", failure.message);
         }
-    }
-
-    #[test]
-    fn a_resource_without_its_text_says_which() {
-        let failure =
-            resource_text("proto", &json!({"endpoint": {"uri": "https://a.example/x.proto"}})).unwrap_err();
-        assert_eq!(failure.kind, FailureKind::Configuration);
-        assert!(failure.message.contains("`proto`") && failure.message.contains("a.example"), "{failure}");
-        assert_eq!(resource_text("proto", &json!({"content": "x"})).unwrap(), "x");
     }
 }

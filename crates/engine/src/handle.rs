@@ -11,20 +11,23 @@ use model::{
     Track,
 };
 use ports::{
-    Actuator, Blobs, Bus, Clock, Filter, Index, Logs, Query, Secrets, Series, Store, Subscriber, Topic,
+    Actuator, Blobs, Bus, Clock, Filter, Index, Logs, Query, Resources, Secrets, Series, Store, Subscriber,
+    Topic,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use workflow::yaml::ParseError;
 
 use crate::act::manual_run_id;
 use crate::command::{Asker, Command, Refusal, Reply};
 use crate::detect::{Detect, Progress, Pulse};
+use crate::documents::Documents;
 use crate::drive::{Drive, Message, Overlook};
 use crate::functions::Functions;
 use crate::operate::RunCommand;
 use crate::records::{EventsSeen, Grants, Record, Records, StopSwitch};
-use crate::runs::{Approval, ApprovalState, Change, Holds, ScheduleState, WorkflowDocument};
+use crate::runs::{Approval, ApprovalState, Change, Holds, Pinned, ScheduleState, WorkflowDocument};
 use crate::sense::Intake;
 use crate::situation::{Rules, Situation, Stored};
 use crate::stories::Stories;
@@ -47,6 +50,8 @@ pub struct Ports {
     pub secrets: Arc<dyn Secrets>,
     /// Functions that workflows may call beyond the actions of hosts.
     pub functions: Vec<Arc<dyn Actuator>>,
+    /// Reads what workflow documents take from elsewhere; none when nothing here can.
+    pub resources: Option<Arc<dyn Resources>>,
     /// Gives workflows messages of other systems; none when nothing here can.
     pub subscriber: Option<Arc<dyn Subscriber>>,
     /// What carries out actions, by the name of the host (the source that reports its services).
@@ -70,6 +75,7 @@ pub struct Engine {
     records: Records,
     stories: Stories,
     functions: Arc<Functions>,
+    documents: Arc<Documents>,
     actuators: BTreeMap<String, Arc<dyn Actuator>>,
     series: Arc<dyn Series>,
     logs: Arc<dyn Logs>,
@@ -117,6 +123,7 @@ impl Engine {
         let tasks = TaskTracker::new();
         let node = now.as_unix_ms().to_string();
         let intake = Intake::new(Arc::clone(&ports.bus), Arc::clone(&ports.clock), node);
+        let documents = Arc::new(Documents::new(ports.resources, Arc::clone(&ports.secrets)));
         let functions =
             Arc::new(Functions::new(ports.functions, ports.secrets, ports.subscriber, intake.clone()));
         let engine = Self {
@@ -124,6 +131,7 @@ impl Engine {
             records,
             stories,
             functions: Arc::clone(&functions),
+            documents,
             actuators: ports.actuators.clone(),
             series: Arc::clone(&ports.series),
             logs: Arc::clone(&ports.logs),
@@ -288,6 +296,15 @@ impl Engine {
             }
         }
         Err(last)
+    }
+
+    /// Reads a workflow document and fetches what it takes from elsewhere, with the secrets that it names: only
+    /// for somebody who may store workflows.
+    ///
+    /// # Errors
+    /// It is no workflow, or something it takes from elsewhere cannot be had; line and column say where.
+    pub async fn read_workflow(&self, file: &str, source: &str) -> Result<Pinned, ParseError> {
+        self.documents.read(file, source).await
     }
 
     /// What a call would do, one sentence; it does nothing.

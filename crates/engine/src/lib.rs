@@ -11,6 +11,7 @@ pub mod command;
 pub mod decide;
 pub mod detect;
 pub mod diagnose;
+mod documents;
 pub mod drive;
 mod functions;
 pub mod handle;

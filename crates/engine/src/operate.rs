@@ -50,10 +50,7 @@ pub enum RunCommand {
         note: String,
     },
     /// Store a version of a workflow.
-    PutWorkflow {
-        /// Its text, YAML.
-        source: String,
-    },
+    PutWorkflow(Arc<Pinned>),
     /// Remove every version of a workflow that somebody wrote.
     DeleteWorkflow(String),
     /// Let the schedule of a workflow start runs, or not.
@@ -72,7 +69,7 @@ impl RunCommand {
         match self {
             // The question itself says who may answer.
             Self::Answer { .. } => Role::Viewer,
-            Self::PutWorkflow { .. } | Self::DeleteWorkflow(_) | Self::SetSchedule { .. } => Role::Admin,
+            Self::PutWorkflow(_) | Self::DeleteWorkflow(_) | Self::SetSchedule { .. } => Role::Admin,
             _ => Role::Operator,
         }
     }
@@ -129,7 +126,7 @@ impl Situation {
                 self.audit_asked(asker, what, approval.as_str(), details, effects);
                 Reply::Done
             }
-            RunCommand::PutWorkflow { source } => self.put_workflow(&source, asker, effects)?,
+            RunCommand::PutWorkflow(pinned) => self.put_workflow(pinned, asker, effects)?,
             RunCommand::DeleteWorkflow(name) => self.delete_workflow(&name, asker, effects)?,
             RunCommand::SetSchedule { workflow, enabled } => {
                 self.runs.set_schedule(&workflow, enabled, &mut told)?;
@@ -142,8 +139,12 @@ impl Situation {
         Ok(reply)
     }
 
-    fn put_workflow(&mut self, source: &str, asker: &Asker, effects: &mut Effects) -> Result<Reply, Refusal> {
-        let pinned = Pinned::parse("workflow", source).map_err(|e| Refusal::Invalid(e.to_string()))?;
+    fn put_workflow(
+        &mut self,
+        pinned: Arc<Pinned>,
+        asker: &Asker,
+        effects: &mut Effects,
+    ) -> Result<Reply, Refusal> {
         let document = pinned.definition.document();
         let name = format!("{}.{}", document.namespace, document.name);
         let version = document.version.clone();
@@ -162,13 +163,14 @@ impl Situation {
         let stored = WorkflowDocument {
             name: name.clone(),
             version: version.clone(),
-            source: source.to_owned(),
+            source: pinned.source.clone(),
+            resources: pinned.resources.clone(),
             by: asker.name().to_owned(),
             at: self.now,
         };
         effects.ops.push(put(&stored));
         self.audit_asked(asker, "workflow.stored", &key, json!({"sha256": pinned.sha256}), effects);
-        Arc::make_mut(&mut self.runs.library).add(Arc::new(pinned));
+        Arc::make_mut(&mut self.runs.library).add(pinned);
         self.runs.reschedule(&name);
         Ok(Reply::Workflow { name, version })
     }

@@ -386,7 +386,7 @@ impl Runs {
         schedules: Vec<ScheduleState>,
     ) {
         for document in workflows {
-            match Pinned::parse(&document.name, &document.source) {
+            match Pinned::parse(&document.name, &document.source, document.resources) {
                 Ok(pinned) => Arc::make_mut(&mut self.library).add(Arc::new(pinned)),
                 Err(error) => {
                     tracing::error!(workflow = document.name, version = document.version, %error, "A stored workflow cannot be read.");

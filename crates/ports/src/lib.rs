@@ -12,6 +12,7 @@ pub mod contract;
 pub mod error;
 pub mod leases;
 pub mod logs;
+pub mod resources;
 pub mod secrets;
 pub mod series;
 pub mod store;
@@ -24,6 +25,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::{Error, Result, Retry};
 pub use leases::{Lease, Leases};
 pub use logs::{LogPage, LogQuery, Logs, Order};
+pub use resources::Resources;
 pub use secrets::Secrets;
 pub use series::{LabelMatch, Selector, Series, SeriesData};
 pub use store::{

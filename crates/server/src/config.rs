@@ -7,6 +7,8 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use api::Environment;
+use connect::functions::run::RunPolicy;
+use connect::functions::{Egress, Limits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) rules: Rules,
     /// Runs of workflows.
     pub(crate) workflows: Workflows,
+    /// What workflows may reach and run.
+    pub(crate) functions: Functions,
     /// Business hours, change freezes and maintenance windows (UTC).
     pub(crate) calendar: engine::calendar::Calendar,
     /// Its own log.
@@ -122,6 +126,72 @@ pub(crate) struct Workflows {
     pub(crate) start_held: bool,
     /// Folder with one file for each secret that workflows may use, besides `HOMEOSTAT_SECRET_<NAME>` variables.
     pub(crate) secrets_dir: Option<PathBuf>,
+}
+
+/// What workflows may reach and run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Functions {
+    /// Folder that `file:` addresses of external resources mean: scripts, `.proto` files, AsyncAPI documents, schemas.
+    pub(crate) resources_dir: Option<PathBuf>,
+    /// Folder in which programs of workflows run; `programs` in the data folder when not set. What is in it is
+    /// removed at start. The user that programs run as must be able to pass through its path.
+    pub(crate) programs_dir: Option<PathBuf>,
+    /// Every request that workflows make.
+    pub(crate) http: HttpFunctions,
+    /// Programs that workflows may run on this machine. Nothing until you allow it.
+    pub(crate) run: RunPolicy,
+}
+
+/// Every request that workflows make.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HttpFunctions {
+    /// Milliseconds that a call may take as a whole: tokens, redirects, reading the answer.
+    pub(crate) timeout_ms: NonZeroU64,
+    /// Largest answer after decompression, in bytes.
+    pub(crate) max_response_bytes: NonZeroUsize,
+    /// The only places requests may go to: `api.example.com`, `*.example.com`, `10.0.0.0/8`, `10.1.2.3:8080`.
+    /// Empty means everywhere but to the metadata services of clouds.
+    pub(crate) egress: Vec<String>,
+    /// A proxy that all requests go through, such as `http://proxy:3128`.
+    pub(crate) proxy: Option<String>,
+    /// Files with certificates (PEM) of authorities that are trusted besides those of the machine.
+    pub(crate) authorities: Vec<PathBuf>,
+}
+
+impl Default for HttpFunctions {
+    fn default() -> Self {
+        Self {
+            timeout_ms: NonZeroU64::new(60_000).expect("not zero"),
+            max_response_bytes: NonZeroUsize::new(8 << 20).expect("not zero"),
+            egress: Vec::new(),
+            proxy: None,
+            authorities: Vec::new(),
+        }
+    }
+}
+
+impl HttpFunctions {
+    /// The bounds of every request.
+    ///
+    /// # Errors
+    /// A place or a file is wrong; the text says which option to change.
+    pub(crate) fn limits(&self) -> Result<Limits, String> {
+        let egress = if self.egress.is_empty() { Ok(Egress::open()) } else { Egress::only(&self.egress) };
+        let read = |file: &PathBuf| {
+            std::fs::read_to_string(file)
+                .map_err(|e| format!("functions.http.authorities: {}: {e}", file.display()))
+        };
+        Ok(Limits {
+            timeout: std::time::Duration::from_millis(self.timeout_ms.get()),
+            response_bytes_max: self.max_response_bytes.get(),
+            egress: egress.map_err(|e| format!("functions.http.egress: {e}"))?,
+            proxy: self.proxy.clone(),
+            authorities: self.authorities.iter().map(read).collect::<Result<_, _>>()?,
+            ..Limits::default()
+        })
+    }
 }
 
 /// How patient the loop is.

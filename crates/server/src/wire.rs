@@ -9,7 +9,11 @@ use std::time::Duration;
 use api::auth::Auth;
 use api::{App, ComponentState, ComponentStatus, DemoControl, Environment};
 use async_trait::async_trait;
-use connect::functions::{HttpFunction, Limits, OpenApiFunction, Web};
+use connect::functions::run::{RunFunctions, RunSettings};
+use connect::functions::{
+    A2aFunction, AsyncApiFunction, ExternalResources, GrpcFunction, HttpFunction, McpFunction,
+    OpenApiFunction, Web,
+};
 use connect::machine::Machine;
 use connect::probe::{Probe, ProbeTarget};
 use connect::scrape::{Scrape, ScrapeTarget};
@@ -149,7 +153,7 @@ pub(crate) async fn start(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let address = listener.local_addr().map_err(|e| StartError::Connect(e.to_string()))?;
     let url = url_of(address);
-    let (ports, cursors, actuators) = open(config, &clock, &extras.hosts)?;
+    let (ports, cursors, actuators) = open(config, &clock, &extras.hosts).await?;
     let engine = Engine::open(ports, options(config)?).await?;
     let auth = Arc::new(Auth::new(engine.records().clone()));
     let first_password = auth.bootstrap(clock.now()).await?;
@@ -211,7 +215,11 @@ impl Running {
 
 type Opened = (Ports, Arc<StoreCursors>, BTreeMap<String, Arc<HostClient>>);
 
-fn open(config: &Config, clock: &Arc<dyn Clock>, extra_hosts: &[HostAccess]) -> Result<Opened, StartError> {
+async fn open(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    extra_hosts: &[HostAccess],
+) -> Result<Opened, StartError> {
     let dir = &config.data.dir;
     let failed = |reason: String| StartError::Data { folder: dir.display().to_string(), reason };
     let store = Arc::new(StateStore::open(dir).map_err(|e| failed(e.to_string()))?);
@@ -240,6 +248,7 @@ fn open(config: &Config, clock: &Arc<dyn Clock>, extra_hosts: &[HostAccess]) -> 
     let actuators =
         clients.iter().map(|(url, client)| (url.clone(), Arc::clone(client) as Arc<dyn Actuator>)).collect();
     let cursors = Arc::new(StoreCursors(Arc::clone(&store) as Arc<dyn ports::Store>));
+    let outside = outside(config, Arc::clone(&store) as Arc<dyn ports::Store>, Arc::clone(clock)).await?;
     let ports = Ports {
         store,
         bus: Arc::new(bus),
@@ -248,8 +257,9 @@ fn open(config: &Config, clock: &Arc<dyn Clock>, extra_hosts: &[HostAccess]) -> 
         clock: Arc::clone(clock),
         blobs: Arc::new(blobs),
         secrets: secrets(config),
-        functions: functions()?,
-        subscriber: None,
+        functions: outside.functions,
+        resources: Some(outside.resources),
+        subscriber: Some(outside.subscriber),
         actuators,
     };
     Ok((ports, cursors, clients))
@@ -264,10 +274,44 @@ fn secrets(config: &Config) -> Arc<dyn Secrets> {
     Arc::new(LayeredSecrets::new(stores))
 }
 
-/// What workflows may call beyond the actions of hosts.
-fn functions() -> Result<Vec<Arc<dyn Actuator>>, StartError> {
-    let web = Arc::new(Web::new(Limits::default()).map_err(StartError::Adapter)?);
-    Ok(vec![Arc::new(HttpFunction::new(Arc::clone(&web))), Arc::new(OpenApiFunction::new(web))])
+/// What workflows reach beyond the hosts.
+struct Outside {
+    functions: Vec<Arc<dyn Actuator>>,
+    resources: Arc<dyn ports::Resources>,
+    subscriber: Arc<dyn ports::Subscriber>,
+}
+
+async fn outside(
+    config: &Config,
+    store: Arc<dyn ports::Store>,
+    clock: Arc<dyn Clock>,
+) -> Result<Outside, StartError> {
+    let settings = &config.functions;
+    let limits = settings.http.limits().map_err(StartError::Connect)?;
+    let web = Arc::new(Web::new(limits.clone()).map_err(StartError::Adapter)?);
+    let http2 = Arc::new(Web::http2(limits).map_err(StartError::Adapter)?);
+    let resources = Arc::new(ExternalResources::new(Arc::clone(&web), settings.resources_dir.clone()));
+    let program = std::env::current_exe().map_err(|e| StartError::Adapter(e.to_string()))?;
+    let run = RunSettings {
+        policy: settings.run.clone(),
+        folder: settings.programs_dir.clone().unwrap_or_else(|| config.data.dir.join("programs")),
+        guard: vec![program.display().to_string(), crate::RUN_GUARD.to_owned()],
+        resources: Arc::clone(&resources),
+        store,
+        clock,
+    };
+    let programs = Arc::new(RunFunctions::open(run).await.map_err(StartError::Connect)?);
+    let messages = Arc::new(AsyncApiFunction::new(Arc::clone(&web), Arc::clone(&resources)));
+    let functions: Vec<Arc<dyn Actuator>> = vec![
+        Arc::new(HttpFunction::new(Arc::clone(&web))),
+        Arc::new(OpenApiFunction::new(Arc::clone(&web))),
+        Arc::new(GrpcFunction::new(http2, Arc::clone(&resources))),
+        Arc::clone(&messages) as Arc<dyn Actuator>,
+        Arc::new(McpFunction::new(Arc::clone(&web), Arc::clone(&programs))),
+        Arc::new(A2aFunction::new(web)),
+        programs,
+    ];
+    Ok(Outside { functions, resources, subscriber: messages })
 }
 
 fn options(config: &Config) -> Result<Options, StartError> {

@@ -69,6 +69,7 @@ async fn open(dir: &Path) -> Result<(Engine, Arc<StateStore>), Failed> {
         blobs: Arc::new(BlobFolder::open(dir, BlobOptions::default())?),
         secrets: Arc::new(()),
         functions: Vec::new(),
+        resources: None,
         subscriber: None,
         actuators: BTreeMap::new(),
     };

@@ -136,6 +136,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("use: {authentications: {a: {basic: {username: u}}}}\ndo: []", "2:36", "needs `password`"),
     ("do: [{a: {call: 'log:1.0.0@globl'}}]", "2:17", "use.catalogs"),
     ("do: [{a: {call: 'log@default'}}]", "2:17", "name:version@catalog"),
+    ("do: [{a: {call: 'notify:2.0.0@default'}}]", "2:17", "in version 1.0.0 only"),
     ("do: [{a: {call: f, metadata: {homeostat: {undo: {with: {}}}}}}]", "2:49", "needs `call`"),
     ("do: [{a: {call: f, metadata: {homeostat: {und: {call: g}}}}}]", "2:43", "did you mean `undo`"),
     ("do: [{a: {set: {x: 1}, metadata: {homeostat: {undo: {call: g}}}}}]", "2:53", "only a task that calls"),

@@ -132,6 +132,7 @@ impl World {
             blobs: Arc::new(BlobFolder::open(path, BlobOptions::default()).unwrap()),
             secrets: Arc::new(()),
             functions: Vec::new(),
+            resources: None,
             subscriber: None,
             actuators: [("machine".to_owned(), Arc::clone(&machine) as Arc<dyn Actuator>)].into(),
         };

@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use super::auth::{self, Authentication};
 use super::fields::{Fields, configuration};
 use super::http::{Web, take_held_back};
-use super::{failure, resource_text};
+use super::{ExternalResources, failure};
 use document::{Asked, Document, Target, fill, locate};
 use subscription::Subscription;
 
@@ -38,6 +38,7 @@ const KEPT: usize = 32;
 /// The function `asyncapi`.
 pub struct AsyncApiFunction {
     web: Arc<Web>,
+    resources: Arc<ExternalResources>,
     documents: Mutex<VecDeque<([u8; 32], Arc<Document>)>>,
 }
 
@@ -56,12 +57,12 @@ struct Outbound {
 impl AsyncApiFunction {
     /// The function; its requests go through `web`, and what is not HTTP keeps to the same limits.
     #[must_use]
-    pub fn new(web: Arc<Web>) -> Self {
-        Self { web, documents: Mutex::default() }
+    pub fn new(web: Arc<Web>, resources: Arc<ExternalResources>) -> Self {
+        Self { web, resources, documents: Mutex::default() }
     }
 
     /// What a call comes to; `message` says whether it publishes one.
-    fn read(&self, fields: &Fields<'_>, publishes: bool) -> Result<Call, ActionFailure> {
+    async fn read(&self, fields: &Fields<'_>, publishes: bool) -> Result<Call, ActionFailure> {
         fields.only(&[
             "document",
             "channel",
@@ -72,7 +73,7 @@ impl AsyncApiFunction {
             "authentication",
         ])?;
         let document = fields.value("document").ok_or_else(|| configuration("with.document is missing"))?;
-        let document = self.document(resource_text("document", document)?)?;
+        let document = self.document(&self.resources.of("document", document).await?)?;
         let (channel, operation) = (fields.text("channel")?, fields.text("operation")?);
         let server = fields.object("server")?;
         let (mut name, mut variables) = (None, Map::new());
@@ -206,7 +207,7 @@ impl Actuator for AsyncApiFunction {
     async fn execute(&self, call: &ActionCall) -> Result<ActionResult, ActionFailure> {
         let fields = Fields::of(&call.parameters, "with")?;
         let message = outbound(&fields)?;
-        let read = self.read(&fields, true)?;
+        let read = self.read(&fields, true).await?;
         self.publish(read, message, &call.idempotency_key).await?;
         Ok(ActionResult { output: Value::Null, inverse: None })
     }
@@ -216,7 +217,7 @@ impl Actuator for AsyncApiFunction {
         let scheme = take_held_back(&mut plain, "");
         let fields = Fields::of(&plain, "with")?;
         outbound(&fields)?;
-        let read = self.read(&fields, true)?;
+        let read = self.read(&fields, true).await?;
         let scheme = scheme.as_deref().or(read.authentication.as_ref().map(Authentication::scheme));
         let proof = scheme.map(|scheme| format!(", proving who asks by {scheme}")).unwrap_or_default();
         let Target { protocol, host, address, .. } = &read.target;
@@ -236,7 +237,7 @@ impl Subscriber for AsyncApiFunction {
         if fields.value("message").is_some() {
             return Err(configuration("with.message is published, not subscribed; use with.subscription"));
         }
-        let call = self.read(&fields, false)?;
+        let call = self.read(&fields, false).await?;
         // Whoever listens may stop at any moment, also while nothing comes.
         let mut subscription = tokio::select! {
             opened = self.open(call) => opened?,

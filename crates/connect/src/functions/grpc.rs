@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use super::auth;
 use super::fields::{Fields, configuration};
 use super::http::{IDEMPOTENCY_KEY, Opened, Request, Web, idempotency_key, place, take_held_back, url};
-use super::{failure, resource_text};
+use super::{ExternalResources, failure};
 use frames::Frames;
 use proto::Protos;
 use status::Status;
@@ -39,25 +39,26 @@ const MESSAGES_MAX: usize = 10_000;
 /// The function `grpc`.
 pub struct GrpcFunction {
     web: Arc<Web>,
+    resources: Arc<ExternalResources>,
     protos: Protos,
 }
 
 impl GrpcFunction {
     /// The function; its requests go through `web`, which must be one that speaks HTTP/2 ([`Web::http2`]).
     #[must_use]
-    pub fn new(web: Arc<Web>) -> Self {
-        Self { web, protos: Protos::default() }
+    pub fn new(web: Arc<Web>, resources: Arc<ExternalResources>) -> Self {
+        Self { web, resources, protos: Protos::default() }
     }
 
     async fn read(&self, call: &ActionCall) -> Result<Call, ActionFailure> {
         let fields = Fields::of(&call.parameters, "with")?;
         fields.only(&["proto", "service", "method", "arguments"])?;
         let proto = fields.value("proto").ok_or_else(|| configuration("with.proto is missing"))?;
-        let text = resource_text("proto", proto)?;
+        let text = self.resources.of("proto", proto).await?;
         let service = fields.object("service")?.ok_or_else(|| configuration("with.service is missing"))?;
         service.only(&["name", "host", "port", "authentication"])?;
         let (name, method) = (service.required("name")?, fields.required("method")?);
-        let method = self.protos.method(text, &name, &method).await?;
+        let method = self.protos.method(&text, &name, &method).await?;
         if method.is_client_streaming() {
             let text =
                 format!("{} takes a stream of messages, which `call: grpc` cannot send", method.full_name());

@@ -34,7 +34,7 @@ use self::ledger::{Begun, Ledger, Ours, interrupted};
 use self::policy::Rules;
 use self::process::Outcome;
 use self::task::{Program, Return, Task};
-use super::{failure, invalid};
+use super::{ExternalResources, failure, invalid};
 
 pub use self::ledger::KIND;
 pub use self::policy::{RunKind, RunPolicy};
@@ -49,6 +49,8 @@ pub struct RunSettings {
     pub folder: PathBuf,
     /// Command that starts [`guard::main`] with the arguments after it: program and first arguments.
     pub guard: Vec<String>,
+    /// Reads scripts that are kept elsewhere.
+    pub resources: Arc<ExternalResources>,
     /// Where results are kept.
     pub store: Arc<dyn Store>,
     /// Tells the time.
@@ -68,6 +70,7 @@ struct Shared {
     /// How many servers were started; tells their folders apart.
     served: AtomicU64,
     guard: Vec<String>,
+    resources: Arc<ExternalResources>,
     ledger: Ledger,
     engine: Engine,
 }
@@ -90,7 +93,8 @@ impl RunFunctions {
         }
         let engine = Engine::new(&rules.policy.container_socket)?;
         let served = AtomicU64::new(0);
-        let shared = Arc::new(Shared { rules, folder, served, guard: settings.guard, ledger, engine });
+        let (guard, resources) = (settings.guard, settings.resources);
+        let shared = Arc::new(Shared { rules, folder, served, guard, resources, ledger, engine });
         let sweeping = shared.rules.policy.allow.contains(&RunKind::Container).then(|| {
             let stop = CancellationToken::new();
             tokio::spawn(sweep(Arc::clone(&shared), stop.clone()));
@@ -120,6 +124,13 @@ impl RunFunctions {
         let folder = shared.folder(name, None).await.map_err(not_ready)?.0;
         let order = shared.order([vec![command], arguments].concat(), environment, Input::Rest, &folder);
         Session::start(&shared.guard, &order, folder, output_bytes).await.map_err(not_ready)
+    }
+
+    async fn read(&self, call: &ActionCall) -> Result<Task, ActionFailure> {
+        let mut task = Task::parse(&call.action, &call.parameters)?;
+        task.check(&self.shared.rules)?;
+        task.load(&self.shared.resources).await?;
+        Ok(task)
     }
 
     async fn carry_out(&self, call: &ActionCall, task: Task) -> Result<ActionResult, ActionFailure> {
@@ -181,14 +192,12 @@ impl Actuator for RunFunctions {
     }
 
     async fn execute(&self, call: &ActionCall) -> Result<ActionResult, ActionFailure> {
-        let task = Task::parse(&call.action, &call.parameters)?;
-        task.check(&self.shared.rules)?;
+        let task = self.read(call).await?;
         self.carry_out(call, task).await
     }
 
     async fn dry_run(&self, call: &ActionCall) -> Result<String, ActionFailure> {
-        let task = Task::parse(&call.action, &call.parameters)?;
-        task.check(&self.shared.rules)?;
+        let task = self.read(call).await?;
         Ok(task.would())
     }
 }

@@ -15,9 +15,12 @@ use serde_json::{Value, json};
 
 use super::world::{call, tls};
 
+/// Path, authorization and message of a request.
+type Seen = (String, Option<String>, Value);
+
 #[derive(Clone)]
 struct Agent {
-    seen: Arc<Mutex<Vec<(String, Option<String>, Value)>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
     card: Arc<Mutex<Value>>,
     way: &'static str,
 }
@@ -57,6 +60,7 @@ async fn serve(State(agent): State<Agent>, uri: Uri, headers: HeaderMap, body: B
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "somebody else's server, which ends with the test")]
 async fn agent(way: &'static str) -> (String, Agent) {
     let agent = Agent { seen: Arc::default(), card: Arc::default(), way };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -16,13 +16,13 @@ use futures_util::{StreamExt, stream};
 use ports::{ActionFailure, Actuator, FailureKind, Retry, Subscriber};
 use serde_json::{Value, json};
 
-use super::world::{call, tls, until};
+use super::world::{call, resources, tls, until};
 
 fn function() -> AsyncApiFunction {
     tls();
     let limits =
         Limits { timeout: Duration::from_secs(10), response_bytes_max: 100_000, ..Limits::default() };
-    AsyncApiFunction::new(Arc::new(Web::new(limits).unwrap()))
+    AsyncApiFunction::new(Arc::new(Web::new(limits).unwrap()), resources(None))
 }
 
 /// A document of version 3 with one server and one channel.
@@ -68,9 +68,12 @@ impl Listening {
 mod over_http {
     use super::*;
 
+    /// A request as it came: how, where, with what.
+    type Seen = (Method, String, HeaderMap, Bytes);
+
     #[derive(Clone)]
     struct Server {
-        seen: Arc<Mutex<Vec<(Method, String, HeaderMap, Bytes)>>>,
+        seen: Arc<Mutex<Vec<Seen>>>,
         way: &'static str,
     }
 
@@ -119,6 +122,7 @@ mod over_http {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "somebody else's server, which ends with the test")]
     async fn server(way: &'static str) -> (String, Server) {
         let server = Server { seen: Arc::default(), way };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -20,7 +20,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Status};
 use tower::service_fn;
 
-use super::world::{call, tls};
+use super::world::{call, resources, tls};
 
 const PROTO: &str = r#"
     syntax = "proto3";
@@ -176,7 +176,7 @@ async fn server() -> (Server, GrpcFunction) {
 
 fn function() -> GrpcFunction {
     let limits = Limits { timeout: Duration::from_secs(5), response_bytes_max: 100_000, ..Limits::default() };
-    GrpcFunction::new(Arc::new(Web::http2(limits).unwrap()))
+    GrpcFunction::new(Arc::new(Web::http2(limits).unwrap()), resources(None))
 }
 
 fn parameters(port: u16, service: &str, method: &str, arguments: &Value) -> Value {

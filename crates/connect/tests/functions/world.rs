@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect::functions::run::{RunFunctions, RunKind, RunPolicy, RunSettings};
+use connect::functions::{ExternalResources, Limits, Web};
 use model::ActionCall;
 use ports::{ActionFailure, Actuator, Store, SystemClock};
 use serde_json::Value;
@@ -27,6 +28,12 @@ pub(crate) fn call(action: &str, key: &str, parameters: Value) -> ActionCall {
 /// Installs the TLS provider that clients need, once.
 pub(crate) fn tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Reads resources over HTTP, and files of a folder.
+pub(crate) fn resources(folder: Option<PathBuf>) -> Arc<ExternalResources> {
+    tls();
+    Arc::new(ExternalResources::new(Arc::new(Web::new(Limits::default()).unwrap()), folder))
 }
 
 /// Everything that this machine can run, small limits.
@@ -64,10 +71,18 @@ impl World {
             policy,
             folder: self.programs(),
             guard: vec![env!("CARGO_BIN_EXE_run-guard").to_owned()],
+            resources: self.resources(),
             store: Arc::clone(&self.store),
             clock: Arc::new(SystemClock),
         };
         RunFunctions::open(settings).await.unwrap()
+    }
+
+    /// Resources over HTTP, and files of a folder.
+    pub(crate) fn resources(&self) -> Arc<ExternalResources> {
+        let folder = self.folder.path().join("resources");
+        fs::create_dir_all(&folder).unwrap();
+        resources(Some(folder))
     }
 
     /// Folder of the folders of programs.

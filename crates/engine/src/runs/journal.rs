@@ -108,7 +108,7 @@ pub fn read(
 /// # Errors
 /// Its text is no workflow for this version.
 pub fn pin(stored: &StoredDefinition) -> Result<Pinned, JournalError> {
-    Pinned::parse(&stored.file, &stored.source)
+    Pinned::parse(&stored.file, &stored.source, stored.resources.clone())
         .map_err(|e| JournalError::Definition { sha256: stored.sha256.clone(), reason: e.to_string() })
 }
 

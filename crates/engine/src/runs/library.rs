@@ -9,56 +9,74 @@ use ports::Index;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use workflow::Definition;
+use workflow::yaml::ParseError;
+use workflow::{Definition, Resources};
 
 use crate::records::Record;
 
 /// A definition as runs are pinned to it.
 #[derive(Clone, Debug)]
 pub struct Pinned {
-    /// SHA-256 of its text, hexadecimal.
+    /// SHA-256 of its text and of what it takes from elsewhere, hexadecimal.
     pub sha256: String,
     /// What errors call it.
     pub file: String,
     /// Its text, YAML.
     pub source: String,
+    /// What it takes from elsewhere, by URI, as it was when the document was stored.
+    pub resources: Resources,
     /// The text, read.
     pub definition: Arc<Definition>,
 }
 
 impl Pinned {
-    /// Pins a definition that was read from this text.
+    /// Pins a definition that was read from this text and these resources.
     #[must_use]
-    pub fn new(file: &str, source: &str, definition: Arc<Definition>) -> Self {
-        let digest = Sha256::digest(source.as_bytes());
-        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { sha256, file: file.to_owned(), source: source.to_owned(), definition }
+    pub fn new(file: &str, source: &str, resources: Resources, definition: Arc<Definition>) -> Self {
+        let mut hash = Sha256::new_with_prefix(source.as_bytes());
+        for (uri, text) in &resources {
+            for part in [uri, text] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part.as_bytes());
+            }
+        }
+        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { sha256, file: file.to_owned(), source: source.to_owned(), resources, definition }
     }
 
-    /// Reads a text.
+    /// Reads a text and what it takes from elsewhere.
     ///
     /// # Errors
-    /// It is not a workflow; file, line and column say where.
-    pub fn parse(file: &str, source: &str) -> Result<Self, workflow::yaml::ParseError> {
-        Ok(Self::new(file, source, Arc::new(Definition::parse(file, source)?)))
+    /// It is not a workflow, or a resource is not among those given; file, line and column say where.
+    pub fn parse(file: &str, source: &str, resources: Resources) -> Result<Self, ParseError> {
+        let definition = Definition::parse_with(file, source, 1, &resources)?;
+        Ok(Self::new(file, source, resources, Arc::new(definition)))
     }
 
     /// What is kept in the store.
     #[must_use]
     pub fn stored(&self) -> StoredDefinition {
-        StoredDefinition { sha256: self.sha256.clone(), file: self.file.clone(), source: self.source.clone() }
+        StoredDefinition {
+            sha256: self.sha256.clone(),
+            file: self.file.clone(),
+            source: self.source.clone(),
+            resources: self.resources.clone(),
+        }
     }
 }
 
 /// The text of a definition, kept once for all runs that are pinned to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredDefinition {
-    /// SHA-256 of its text, hexadecimal.
+    /// SHA-256 of its text and of what it takes from elsewhere, hexadecimal.
     pub sha256: String,
     /// What errors call it.
     pub file: String,
     /// Its text, YAML.
     pub source: String,
+    /// What it takes from elsewhere, by URI.
+    #[serde(default, skip_serializing_if = "Resources::is_empty")]
+    pub resources: Resources,
 }
 
 impl Record for StoredDefinition {
@@ -82,6 +100,9 @@ pub struct WorkflowDocument {
     pub version: String,
     /// Its text, YAML.
     pub source: String,
+    /// What it takes from elsewhere, by URI, as it was then.
+    #[serde(default, skip_serializing_if = "Resources::is_empty")]
+    pub resources: Resources,
     /// Who stored it.
     pub by: String,
     /// When.
@@ -155,7 +176,12 @@ impl Library {
     pub fn new(runbooks: &Runbooks) -> Self {
         let shipped = runbooks
             .iter()
-            .map(|r| (r.name.clone(), Arc::new(Pinned::new(&r.name, &r.workflow, Arc::clone(&r.definition)))))
+            .map(|r| {
+                (r.name.clone(), {
+                    let definition = Arc::clone(&r.definition);
+                    Arc::new(Pinned::new(&r.name, &r.workflow, Resources::new(), definition))
+                })
+            })
             .collect();
         Self { shipped, written: BTreeMap::new() }
     }
@@ -243,7 +269,7 @@ mod tests {
         let source = format!(
             "document: {{dsl: '1.0.3', namespace: a, name: b, version: '{version}'}}\ndo: [x: {{set: {{y: 1}}}}]\n"
         );
-        Arc::new(Pinned::parse("test", &source).expect("it is a workflow"))
+        Arc::new(Pinned::parse("test", &source, Resources::new()).expect("it is a workflow"))
     }
 
     #[test]

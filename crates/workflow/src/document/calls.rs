@@ -260,6 +260,7 @@ impl<'a> Reader<'a> {
                 "`call` must be the name of a function, such as `process.restart`",
             ));
         }
+        let function = self.own_catalog(body, function)?;
         let with = fields.get("with");
         if let Some((name, object)) = STANDARD.iter().find(|(name, _)| *name == function) {
             let place =

@@ -13,13 +13,16 @@ use crate::yaml::{self, Entry, Fields, Located, Node, ParseError, at};
 const EXTENDED: [&str; 12] =
     ["call", "composite", "emit", "for", "listen", "raise", "run", "set", "switch", "try", "wait", "all"];
 
+/// Version of the functions of our own catalog.
+const OWN_VERSION: &str = "1.0.0";
+
 /// Texts that a document takes from elsewhere, by URI.
 pub type Resources = BTreeMap<String, String>;
 
 /// Something a document takes from elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
-    /// Where it is. `homeostat:functions/<name>/<version>` is a function of the server's own catalog.
+    /// Where it is.
     pub uri: String,
     /// What it is.
     pub kind: ResourceKind,
@@ -180,6 +183,21 @@ impl<'a> Reader<'a> {
         Ok(Some(index))
     }
 
+    /// The name without the catalog when that is our own, `default`: its functions are those the server offers,
+    /// all in version 1.0.0.
+    pub(super) fn own_catalog(&self, place: &Located, name: &'a str) -> Result<&'a str, ParseError> {
+        let own = name.strip_suffix("@default").and_then(|n| n.split_once(':'));
+        let Some((function, version)) = own else { return Ok(name) };
+        if self.reusable.catalogs.iter().any(|(n, _)| *n == "default") {
+            return Ok(name);
+        }
+        if version != OWN_VERSION {
+            let message = format!("the catalog `default` has its functions in version {OWN_VERSION} only");
+            return Err(at(self.file, place, message));
+        }
+        Ok(function)
+    }
+
     /// Where the definition of a function is, when the name says so: a URI, or `name:version@catalog`.
     fn function_uri(
         &self,
@@ -200,9 +218,6 @@ impl<'a> Reader<'a> {
         };
         let known = &self.reusable.catalogs;
         let Some((_, definition)) = known.iter().find(|(n, _)| *n == catalog) else {
-            if catalog == "default" {
-                return Ok(Some((format!("homeostat:functions/{function}/{version}"), None)));
-            }
             let names = known.iter().map(|(n, _)| *n).chain(["default"]);
             let hint = yaml::suggest(catalog, names).map_or_else(
                 || "define it under `use.catalogs`".to_owned(),

@@ -75,7 +75,7 @@ do:
   - log: {call: 'log:1.0.0@global', with: {message: hi}}
   - again: {call: 'log:1.0.0@global', with: {message: '${ .n }'}}
   - other: {call: 'https://example.com/functions/other'}
-  - own: {call: 'ping:2.0.0@default'}
+  - own: {call: 'ping:1.0.0@default'}
 ";
 
 #[test]
@@ -95,7 +95,6 @@ fn what_is_missing_is_named_until_nothing_is() {
             ("https://example.com/in.json".to_owned(), ResourceKind::Schema),
             (log.to_owned(), ResourceKind::Function),
             (other.to_owned(), ResourceKind::Function),
-            ("homeostat:functions/ping/2.0.0".to_owned(), ResourceKind::Function),
         ]
     );
     let of_log = &Definition::missing("t.yaml", &text, 1, &resources).expect("fine")[1];
@@ -106,7 +105,6 @@ fn what_is_missing_is_named_until_nothing_is() {
     resources.insert("https://example.com/in.json".into(), r#"{"type": "object", "required": ["n"]}"#.into());
     resources.insert(log.into(), "call: console\nwith: {text: '${ .message }'}\n".into());
     resources.insert(other.into(), "do: [{deep: {call: 'https://example.com/deep.yaml'}}]\n".into());
-    resources.insert("homeostat:functions/ping/2.0.0".into(), "call: ping\n".into());
     assert_eq!(missing(&resources), [("https://example.com/deep.yaml".to_owned(), ResourceKind::Function)]);
     resources.insert("https://example.com/deep.yaml".into(), "set: {deep: true}\n".into());
     assert_eq!(missing(&resources), []);

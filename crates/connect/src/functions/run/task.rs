@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::policy::{Rules, RunKind, RunPolicy};
-use crate::functions::{failure, resource_text, without_values};
+use crate::functions::{ExternalResources, failure, without_values};
 
 /// Longest script.
 const CODE_BYTES_MAX: usize = 1024 * 1024;
@@ -28,8 +28,15 @@ pub(super) struct Task {
 /// What is run.
 #[derive(Debug)]
 pub(super) enum Program {
-    Shell { command: String },
-    Script { kind: RunKind, code: String },
+    Shell {
+        command: String,
+    },
+    /// `source` says where the script is while it was not read.
+    Script {
+        kind: RunKind,
+        code: String,
+        source: Option<Value>,
+    },
     Container(Box<Container>),
 }
 
@@ -167,8 +174,13 @@ impl Task {
             }
             "run.script" => {
                 let s: Script = fields(action, &own)?;
-                let code = code(s.code, s.source.as_ref())?;
-                (Program::Script { kind: language(&s.language)?, code }, s.stdin, s.arguments, s.environment)
+                let kind = language(&s.language)?;
+                let (code, source) = match (s.code, s.source) {
+                    (Some(code), None) => (bounded(code)?, None),
+                    (None, Some(source)) => (String::new(), Some(source)),
+                    _ => return Err(wrong("a script needs either `code` or `source`")),
+                };
+                (Program::Script { kind, code, source }, s.stdin, s.arguments, s.environment)
             }
             "run.container" => {
                 let container = Program::Container(Box::new(container(fields(action, &own)?)?));
@@ -196,10 +208,20 @@ impl Task {
         }
     }
 
+    /// Reads the script when it is elsewhere; once, and only after the policy was asked.
+    pub(super) async fn load(&mut self, resources: &ExternalResources) -> Result<(), ActionFailure> {
+        if let Program::Script { code, source, .. } = &mut self.program
+            && let Some(source) = source.take()
+        {
+            *code = bounded(resources.of("script.source", &source).await?)?;
+        }
+        Ok(())
+    }
+
     /// Name and text of the file that must be there for it.
     pub(super) fn source(&self) -> Option<(&'static str, &str)> {
         match &self.program {
-            Program::Script { kind: RunKind::Python, code } => Some(("script.py", code)),
+            Program::Script { kind: RunKind::Python, code, .. } => Some(("script.py", code)),
             Program::Script { code, .. } => Some(("script.js", code)),
             _ => None,
         }
@@ -234,7 +256,7 @@ impl Task {
                 let command = receive::limits::cut(command.trim(), 200);
                 format!("run the shell command `{command}`{words}{waiting}")
             }
-            Program::Script { kind, code } => {
+            Program::Script { kind, code, .. } => {
                 let name = if *kind == RunKind::Python { "Python" } else { "JavaScript" };
                 format!("run a {name} script of {} bytes{words}{waiting}", code.len())
             }
@@ -268,12 +290,7 @@ fn language(name: &str) -> Result<RunKind, ActionFailure> {
     }
 }
 
-fn code(code: Option<String>, source: Option<&Value>) -> Result<String, ActionFailure> {
-    let code = match (code, source) {
-        (Some(code), None) => code,
-        (None, Some(source)) => resource_text("script.source", source)?.to_owned(),
-        _ => return Err(wrong("a script needs either `code` or `source`")),
-    };
+fn bounded(code: String) -> Result<String, ActionFailure> {
     if code.len() > CODE_BYTES_MAX {
         return Err(wrong(format!(
             "a script has at most {CODE_BYTES_MAX} bytes, this one has {}",
