@@ -23,6 +23,7 @@ export default ts.config(
       "react-hooks/exhaustive-deps": "error",
       "@typescript-eslint/consistent-type-imports": "error",
       "no-restricted-globals": ["error", { name: "fetch", message: "All calls go through api/client.ts." }],
+      "no-restricted-syntax": ["error", { selector: "CallExpression[callee.property.name='scrollIntoView'][callee.object.name!='EditorView']", message: "It moves where the next Tab goes on. Use bringIntoView of lib/scroll.ts." }],
     },
   },
   { files: ["src/api/client.ts", "src/api/client.test.ts"], rules: { "no-restricted-globals": "off" } },

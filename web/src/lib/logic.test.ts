@@ -4,6 +4,7 @@ import { groupBy, groupIncidents } from "./group";
 import { highlight } from "./highlight";
 import { lifeLine } from "./life";
 import { readable } from "./page";
+import { shift } from "./scroll";
 import { ago, duration } from "./time";
 
 describe("durations", () => {
@@ -134,5 +135,20 @@ describe("highlight", () => {
   it("survives an empty search and hostile text", () => {
     expect(highlight("<b>x</b>", "")).toEqual([{ text: "<b>x</b>", hit: false }]);
     expect(highlight("a.*b", ".*").some((p) => p.hit && p.text === ".*")).toBe(true);
+  });
+});
+
+describe("scrolling into view", () => {
+  const check = (top: number, bottom: number, expected: number) => { expect(shift(top, bottom, 100, 500)).toBe(expected); };
+  it("does nothing for what is in view, and as little as can be for what is not", () => {
+    check(100, 500, 0);
+    check(60, 160, -40);
+    check(450, 530, 30);
+  });
+  it("shows the beginning of what is too tall, unless one looks at its middle already", () => {
+    check(700, 1_400, 600);
+    check(101, 600, 1);
+    check(40, 900, 0);
+    check(-600, 20, -480);
   });
 });

@@ -1,5 +1,6 @@
 /** Keyboard shortcuts: single keys and two-key sequences (`g i`). Silent while the person types or a dialog is open. */
 import { useEffect, useRef } from "react";
+import { bringIntoView } from "./scroll";
 
 export type Shortcut = { keys: string; title: string; group: string; run: () => void };
 
@@ -41,6 +42,7 @@ export function moveRow(step: 1 | -1): void {
   const at = rows.findIndex((r) => r === document.activeElement || r.contains(document.activeElement));
   const next = rows[Math.min(rows.length - 1, Math.max(0, at < 0 ? 0 : at + step))];
   const target = next?.matches("a,button") ? next : next?.querySelector<HTMLElement>("a,button");
-  target?.focus();
-  target?.scrollIntoView({ block: "nearest" });
+  if (!target) return;
+  target.focus({ preventScroll: true });
+  bringIntoView(target);
 }

@@ -4,6 +4,7 @@ import { ChartLine, ChevronRight, GitCommitHorizontal, HeartPulse, History, List
 import { useEffect, useRef } from "react";
 import type { Evidence, EvidenceBody, Incident } from "@/api/types";
 import { plural, tie } from "@/lib/format";
+import { bringIntoView } from "@/lib/scroll";
 import { Panel } from "@/ui/Panel";
 import { EvidenceContent } from "./EvidenceContent";
 
@@ -23,7 +24,7 @@ export function EvidenceList({ incident, open, onOpen }: { incident: Incident; o
 function Piece({ piece, incident, open, chosen, onToggle }: { piece: Evidence; incident: Incident; open: boolean; chosen: boolean; onToggle: () => void }) {
   const Icon = ICON[piece.body.type];
   const ref = useRef<HTMLLIElement>(null);
-  useEffect(() => { if (chosen) ref.current?.scrollIntoView({ block: "nearest" }); }, [chosen]);
+  useEffect(() => { if (chosen && ref.current) bringIntoView(ref.current); }, [chosen]);
   return (
     <li ref={ref} className="border-b last:border-b-0">
       <h3>

@@ -5,6 +5,7 @@ import { useEffect, useRef, type ReactNode } from "react";
 import type { StepItem, RunDetail } from "@/api/types";
 import { useNow } from "@/lib/clock";
 import { words } from "@/lib/format";
+import { bringIntoView } from "@/lib/scroll";
 import { duration, toMs } from "@/lib/time";
 import { Facts } from "@/ui/Bits";
 import { IconButton } from "@/ui/Button";
@@ -20,7 +21,7 @@ const Part = ({ title, children }: { title: string; children: ReactNode }) => <s
 export function StepPanel({ run, step, actions, logs, onOpen }: Props) {
   const now = useNow();
   const ref = useRef<HTMLDivElement>(null);
-  useEffect(() => { ref.current?.scrollIntoView({ block: "nearest" }); }, [step.n]);
+  useEffect(() => { if (ref.current) bringIntoView(ref.current); }, [step.n]);
   const tries = run.steps.filter((s) => s.path === step.path && s.compensation === step.compensation);
   // The key of the call that started a run begins with the run that asked and the path of the task.
   const child = run.children.filter((c) => c.purpose.type === "subflow" && c.purpose.key.startsWith(`${run.id}${step.path}#`))[tries.indexOf(step)];
@@ -28,7 +29,7 @@ export function StepPanel({ run, step, actions, logs, onOpen }: Props) {
   const turns = new Set(tries.map((s) => s.attempt)).size < tries.length;
   const took = (s: StepItem) => duration((s.ended_at ? toMs(s.ended_at) : Math.max(now, toMs(s.started_at))) - toMs(s.started_at));
   return (
-    <div ref={ref} data-testid="step" className="scroll-mt-16">
+    <div ref={ref} data-testid="step" className="scroll-mt-16 max-lg:scroll-mb-16">
       <Panel flush title={<span className="flex items-center gap-2">{words(step.name)}{step.compensation && <span className="rounded bg-warn-soft px-1.5 text-xs font-medium text-warn">undoes</span>}</span>} actions={<><Status kind="step" value={step.status} /><IconButton label="Close the step" icon={X} onClick={() => { onOpen(undefined); }} /></>}>
         <div className="px-4 py-3">
           <Facts items={[

@@ -5,6 +5,7 @@ import clsx from "clsx";
 import { BookOpen, Box, CalendarClock, FileText, Moon, OctagonPause, Siren, Sun, UserCheck, Workflow, type LucideIcon } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { overviewQuery, runbooksQuery, servicesQuery, workflowsQuery } from "@/api/queries";
+import { bringIntoView } from "@/lib/scroll";
 import { setTheme } from "@/lib/theme";
 import { Kbd } from "@/ui/Bits";
 import { Dialog } from "@/ui/Dialog";
@@ -42,7 +43,7 @@ export default function CommandPalette({ simulated, onClose }: { simulated: bool
   }, [search, overview, services, runbooks, workflows, simulated, navigate]);
 
   const current = Math.min(at, items.length - 1);
-  useEffect(() => { list.current?.children[current]?.scrollIntoView({ block: "nearest" }); }, [current]);
+  useEffect(() => { const row = list.current?.children[current]; if (row) bringIntoView(row); }, [current]);
   const run = (item: Item | undefined) => {
     if (!item) return;
     onClose();
