@@ -68,6 +68,7 @@ test("a copy of what is shipped is saved, changed, refused once for its version,
   await page.getByRole("button", { name: "Save…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Save as 0.1.0" }).click();
   await expect(page).toHaveURL(/workflows\/mine\.restart-service-copy/);
+  await expect(page.getByRole("dialog"), "the question stays until the screen of the copy is there").toHaveCount(0);
 
   await write(page, "# once more\n");
   await expect(page.getByText("Valid", { exact: true })).toBeVisible();
@@ -89,6 +90,7 @@ test("a copy of what is shipped is saved, changed, refused once for its version,
   await page.getByRole("radio", { name: "History" }).check();
   await expect(page.getByRole("button", { name: /^0\.1\.2/ })).toBeVisible();
   await page.getByLabel("From").selectOption("0.1.0");
+  await expect(page.getByText("# once more")).toBeVisible();
   await page.getByRole("radio", { name: "In one" }).check();
   await expect(page).toHaveURL(/layout=unified/);
 

@@ -32,7 +32,8 @@ export function WorkflowEditor({ document: doc, copied, source, search, onSearch
   const navigate = useNavigate();
   const start = useMemo(() => (doc ? source : copied ? copyOf(copied) : TEMPLATE), [doc, source, copied]);
   const draft = useDraft(doc?.id ?? `new:${copied?.id ?? ""}`, start);
-  const [saving, setSaving] = useState(false);
+  /** The text that is about to be saved. */
+  const [saving, setSaving] = useState<string | null>(null);
   const late = useLate(draft.text, TYPING_MS);
   const check = useQuery({ ...validationQuery(late), throwOnError: false });
   const { data: schema } = useQuery({ ...schemaQuery, throwOnError: false });
@@ -48,7 +49,13 @@ export function WorkflowEditor({ document: doc, copied, source, search, onSearch
   const saveBlocked = fixed ?? (doc && !draft.dirty ? "nothing was changed" : checking ? "it is being checked" : valid ? null : "mend the problems first");
   const { tab = "edit", ...compare } = search;
   const title = doc?.title ?? (copied ? `Copy of ${copied.title}` : "New workflow");
-  const save = () => { if (!saveBlocked) setSaving(true); };
+  const save = () => { if (!saveBlocked) setSaving(draft.text); };
+  const onSaved = (id: string, text: string) => {
+    if (doc) { draft.set(text); setSaving(null); }
+    // What is new goes on in the screen of its document. The dialog stays until that is there: what is typed here now would be lost.
+    else draft.drop();
+    void navigate({ to: "/automation/workflows/$id", params: { id }, search: {} });
+  };
   return (
     <>
       <Link to="/automation/workflows" className="mb-2 inline-flex min-h-6 items-center gap-1 text-xs text-faint hover:text-ink"><ArrowLeft aria-hidden className="size-3.5" />Workflows</Link>
@@ -74,7 +81,7 @@ export function WorkflowEditor({ document: doc, copied, source, search, onSearch
       )}
       {tab === "try" && <TryPanel key={fields.map((f) => f.name).join()} id={doc?.id ?? null} text={draft.text} dirty={draft.dirty} valid={valid} fields={fields} services={(services ?? []).map((s) => s.name)} run={doc?.allowed_actions.find((a) => a.name === "run")} onStarted={(run) => void navigate({ to: "/automation/runs/$id", params: { id: run }, search: {} })} />}
       {tab === "history" && doc && <HistoryPanel id={doc.id} draft={draft.dirty ? draft.text : null} compare={compare} blocked={fixed} onCompare={(c) => { onSearch({ tab, ...c }); }} onTake={(text) => { draft.set(text); onSearch({}); }} />}
-      {saving && <SaveDialog text={draft.text} id={doc?.id ?? null} newest={doc?.version ?? null} onClose={() => { setSaving(false); }} onSaved={(id, saved) => { setSaving(false); if (doc) draft.set(saved); else draft.drop(); void navigate({ to: "/automation/workflows/$id", params: { id }, search: {} }); }} />}
+      {saving !== null && <SaveDialog text={saving} id={doc?.id ?? null} newest={doc?.version ?? null} onClose={() => { setSaving(null); }} onSaved={onSaved} />}
     </>
   );
 }

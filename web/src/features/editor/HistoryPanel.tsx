@@ -15,8 +15,10 @@ const DRAFT = "draft";
 
 export function HistoryPanel({ id, draft, compare, blocked, onCompare, onTake }: Props) {
   const { data: versions, error } = useQuery({ ...versionsQuery(id), throwOnError: false });
-  const right = compare.right ?? (draft === null ? versions?.[0]?.version : DRAFT);
-  const left = compare.left ?? versions?.find((v) => v.version !== right)?.version ?? right;
+  // A draft that was saved or thrown away meanwhile is one that nobody chose.
+  const chosen = (which: string | undefined) => (which === DRAFT && draft === null ? undefined : which);
+  const right = chosen(compare.right) ?? (draft === null ? versions?.[0]?.version : DRAFT);
+  const left = chosen(compare.left) ?? versions?.find((v) => v.version !== right)?.version ?? right;
   if (error) return <ErrorView error={error} />;
   if (!versions) return <Skeleton className="h-64 w-full" />;
   const sideBySide = compare.layout !== "unified";
@@ -41,7 +43,7 @@ export function HistoryPanel({ id, draft, compare, blocked, onCompare, onTake }:
         {versions.length < 2 && draft === null ? <Empty icon={GitCompareArrows} title="There is one version">Each time it is saved, a version is added; what changed between any two shows here.</Empty> : (
           <div className="p-4">
             <div className="mb-3 flex flex-wrap items-end gap-2">
-              <Select label="From" value={left ?? ""} onChange={(e) => { onCompare({ ...compare, left: e.target.value, right }); }} options={options} />
+              <Select label="From" value={left ?? ""} onChange={(e) => { onCompare({ ...compare, left: e.target.value }); }} options={options} />
               <Select label="To" value={right ?? ""} onChange={(e) => { onCompare({ ...compare, left, right: e.target.value }); }} options={options} />
               <span className="ml-auto"><Button small icon={RotateCcw} disabledReason={blocked ?? (right === DRAFT ? "this is your draft already" : null)} onClick={() => { if (after !== null) onTake(after); }}>Take {right === DRAFT ? "it" : right} into the editor</Button></span>
             </div>

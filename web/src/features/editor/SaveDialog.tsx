@@ -38,7 +38,7 @@ export function SaveDialog({ text, id, newest, onClose, onSaved }: Props) {
     save.mutate({ id: key, source }, { onSuccess: () => { onSaved(key, source); } });
   };
   return (
-    <Confirm title={taken ? "This version exists" : `Save ${key}`} confirm={`Save as ${version}`} wide={taken} busy={save.isPending} blocked={wrong} error={save.error ? `${save.error.message}. ${save.error instanceof ApiError ? save.error.detail : ""}` : null} onClose={onClose} onConfirm={go}>
+    <Confirm title={taken ? "This version exists" : `Save ${key}`} confirm={`Save as ${version}`} wide={taken} busy={save.isPending || save.isSuccess} blocked={wrong} error={save.error ? `${save.error.message}. ${save.error instanceof ApiError ? save.error.detail : ""}` : null} onClose={onClose} onConfirm={go}>
       <p>Runs that are under way keep the version they began with. New runs use this one.</p>
       {choices.length > 0 ? <Select label="Version" value={version} onChange={(e) => { setVersion(e.target.value); }} options={choices.map((v) => [v, titles.has(v) ? `${v} – ${titles.get(v) ?? ""}` : `${v} – as written`] as const)} />
         : <TextField label="Version" value={version} onChange={(e) => { setVersion(e.target.value); }} />}
