@@ -32,7 +32,7 @@ pub use http::{HttpFunction, Web};
 pub use limits::{Egress, Limits};
 pub use mcp::McpFunction;
 pub use openapi::OpenApiFunction;
-pub use resources::ExternalResources;
+pub use resources::{ExternalResources, FRESH};
 
 fn failure(kind: FailureKind, retry: Retry, message: impl Into<String>) -> ActionFailure {
     ActionFailure::new(kind, retry, message)

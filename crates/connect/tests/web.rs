@@ -6,6 +6,7 @@ mod web {
     pub(crate) mod login;
     pub(crate) mod openapi;
     pub(crate) mod peer;
+    pub(crate) mod resources;
     pub(crate) mod tls;
     pub(crate) mod tokens;
 }

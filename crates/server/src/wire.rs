@@ -11,7 +11,7 @@ use api::{App, ComponentState, ComponentStatus, DemoControl, Environment};
 use async_trait::async_trait;
 use connect::functions::run::{RunFunctions, RunSettings};
 use connect::functions::{
-    A2aFunction, AsyncApiFunction, ExternalResources, GrpcFunction, HttpFunction, McpFunction,
+    A2aFunction, AsyncApiFunction, ExternalResources, FRESH, GrpcFunction, HttpFunction, McpFunction,
     OpenApiFunction, Web,
 };
 use connect::machine::Machine;
@@ -290,7 +290,7 @@ async fn outside(
     let limits = settings.http.limits().map_err(StartError::Connect)?;
     let web = Arc::new(Web::new(limits.clone()).map_err(StartError::Adapter)?);
     let http2 = Arc::new(Web::http2(limits).map_err(StartError::Adapter)?);
-    let resources = Arc::new(ExternalResources::new(Arc::clone(&web), settings.resources_dir.clone()));
+    let resources = Arc::new(ExternalResources::new(Arc::clone(&web), settings.resources_dir.clone(), FRESH));
     let program = std::env::current_exe().map_err(|e| StartError::Adapter(e.to_string()))?;
     let run = RunSettings {
         policy: settings.run.clone(),

@@ -25,13 +25,14 @@ use super::{auth, failure};
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Texts that are kept.
 const KEPT: usize = 64;
-/// How long a text is used before it is asked for again.
-const FRESH: Duration = Duration::from_secs(60);
+/// How long a text is usually used before it is asked for again.
+pub const FRESH: Duration = Duration::from_secs(60);
 
 /// Reads external resources.
 pub struct ExternalResources {
     web: Arc<Web>,
     folder: Option<PathBuf>,
+    fresh: Duration,
     /// The one that was read last is at the end.
     kept: Mutex<VecDeque<Kept>>,
 }
@@ -43,10 +44,11 @@ struct Kept {
 }
 
 impl ExternalResources {
-    /// Fetches through `web`; `file:` means files below `folder`, and nothing when there is none.
+    /// Fetches through `web`; `file:` means files below `folder`, and nothing when there is none. A text is used for
+    /// the time `fresh` before it is asked for again ([`FRESH`]).
     #[must_use]
-    pub fn new(web: Arc<Web>, folder: Option<PathBuf>) -> Self {
-        Self { web, folder, kept: Mutex::default() }
+    pub fn new(web: Arc<Web>, folder: Option<PathBuf>, fresh: Duration) -> Self {
+        Self { web, folder, fresh, kept: Mutex::default() }
     }
 
     /// The text of a resource as parameters give it: `endpoint`, or `content` for one that is there already.
@@ -113,7 +115,7 @@ impl ExternalResources {
         if kept.len() >= KEPT {
             kept.pop_front();
         }
-        kept.push_back(Kept { key, text, fresh_until: Instant::now() + FRESH });
+        kept.push_back(Kept { key, text, fresh_until: Instant::now() + self.fresh });
     }
 }
 

@@ -226,7 +226,7 @@ mod over_http {
             (with("message", Value::Null), "listened to, not called"),
             (with("message", json!({"colour": 1})), "colour"),
             (with("server", json!({"name": "other"})), "no server \"other\""),
-            (with("document", json!({"endpoint": "https://fake.com/a.json"})), "https://fake.com/a.json"),
+            (with("document", json!({"endpoint": "file:///a.json"})), "`functions.resources_dir`"),
         ] {
             let failure = function().execute(&call("asyncapi", "k", parameters)).await.unwrap_err();
             assert_eq!((failure.kind, failure.retry), (FailureKind::Configuration, Retry::Permanent));
@@ -359,6 +359,16 @@ mod over_nats {
             assert_eq!((failure.kind, failure.retry), (kind, Retry::Permanent), "{failure}");
             assert!(!failure.message.contains("hidden"), "{failure}");
         }
+        // Our own inbox is refused as well; that is no complaint about the channel.
+        let lobby = document("nats", &nats.host, "chat.lobby");
+        let mut listening =
+            listen(json!({"document": lobby, "operation": "chat", "authentication": with("hidden-word")}));
+        while listening.messages.is_empty() {
+            let again = json!({"message": message, "authentication": with("hidden-word")});
+            let publish = call("asyncapi", "k", parameters(&nats.host, again));
+            function().execute(&publish).await.unwrap();
+        }
+        assert_eq!(listening.next().await["payload"], json!({"room": "lobby"}));
         let board = document("nats", &nats.host, "chat.board");
         let subscribe = json!({
             "document": board, "operation": "chat", "authentication": with("hidden-word")

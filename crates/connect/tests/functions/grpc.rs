@@ -175,6 +175,7 @@ async fn server() -> (Server, GrpcFunction) {
 }
 
 fn function() -> GrpcFunction {
+    tls();
     let limits = Limits { timeout: Duration::from_secs(5), response_bytes_max: 100_000, ..Limits::default() };
     GrpcFunction::new(Arc::new(Web::http2(limits).unwrap()), resources(None))
 }
@@ -303,7 +304,7 @@ async fn what_cannot_be_called_is_refused_before_anything_is_sent() {
         (with("/service/name", json!("Store")), "it describes shop.v1.Shop"),
         (with("/service/host", json!("evil.example/x?")), "host alone"),
         (with("/service/port", json!(70_000)), "0 to 65535"),
-        (with("/proto", json!({"endpoint": "file://app/shop.proto"})), "file://app/shop.proto"),
+        (with("/proto", json!({"endpoint": "file://app/shop.proto"})), "`functions.resources_dir`"),
     ] {
         let failure = function.execute(&wrong).await.unwrap_err();
         assert_eq!(failure.retry, Retry::Permanent);

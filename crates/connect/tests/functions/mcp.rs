@@ -217,7 +217,7 @@ for line in sys.stdin:
         if way == "garbage": print("hello there", flush=True)
         if way == "hangs": time.sleep(1000)
         if way == "floods":
-            while True: print("x" * 1000)
+            while True: say({"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": "x" * 1000}})
         say({"jsonrpc": "2.0", "id": "q", "method": "roots/list"})
         asked = json.loads(sys.stdin.readline())
         say({"jsonrpc": "2.0", "id": id, "result": {"way": way, "refused": asked["error"]["code"], "env": os.environ.get("TOKEN"), "cwd": os.listdir(".")}})

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect::functions::run::{RunFunctions, RunKind, RunPolicy, RunSettings};
-use connect::functions::{ExternalResources, Limits, Web};
+use connect::functions::{ExternalResources, FRESH, Limits, Web};
 use model::ActionCall;
 use ports::{ActionFailure, Actuator, Store, SystemClock};
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub(crate) fn tls() {
 /// Reads resources over HTTP, and files of a folder.
 pub(crate) fn resources(folder: Option<PathBuf>) -> Arc<ExternalResources> {
     tls();
-    Arc::new(ExternalResources::new(Arc::new(Web::new(Limits::default()).unwrap()), folder))
+    Arc::new(ExternalResources::new(Arc::new(Web::new(Limits::default()).unwrap()), folder, FRESH))
 }
 
 /// Everything that this machine can run, small limits.

@@ -1,15 +1,16 @@
 //! AsyncAPI over NATS: the address of a channel is a subject (AsyncAPI NATS bindings). Core NATS delivers at most once:
 //! what is published while nobody subscribes, or while the connection is broken, is gone.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, ServerAddr};
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::StreamExt;
 use ports::{ActionFailure, FailureKind, Retry};
 use reqwest::Url;
 use serde_json::{Map, Value};
+use tokio::sync::mpsc;
 
 use super::document::Target;
 use super::subscription::{InboundMessage, Subscription};
@@ -21,37 +22,89 @@ use crate::functions::http::Web;
 
 /// Messages of a subscription that wait for us; the client drops those that come beyond.
 const WAITING_MAX: usize = 4_096;
-/// Longest wait for the end of a connection.
-const FLUSH: Duration = Duration::from_secs(5);
+/// Complaints that wait for us.
+const TOLD_MAX: usize = 64;
+/// Longest wait for a subscription to be known to the server.
+const SETTLE: Duration = Duration::from_secs(5);
 /// Reconnections before a subscription is given up.
 const RECONNECTS: usize = 10;
 
-/// What the server complained about, or that messages were dropped; the client tells it beside everything else.
-#[derive(Clone, Default)]
-struct Complaints(Arc<Mutex<Option<ActionFailure>>>);
+/// What the client tells beside everything else.
+enum Told {
+    /// The server refused something, or messages were dropped.
+    Complaint(ActionFailure),
+    /// The connection broke.
+    Broken,
+    /// Everything before was told.
+    Draining,
+}
 
-impl Complaints {
-    fn take(&self) -> Result<(), ActionFailure> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
-    }
-
-    fn note(&self, event: &Event) {
-        let told = match event {
+impl Told {
+    fn of(event: &Event) -> Option<Self> {
+        Some(match event {
             Event::ServerError(error) => {
                 let text = error.to_string();
                 let is_right = text.to_ascii_lowercase().contains("permissions violation");
                 let kind = if is_right { FailureKind::Authorization } else { FailureKind::Communication };
                 let text = format!("the NATS server refused: {}", receive::limits::cut(&text, 300));
-                failure(kind, Retry::Permanent, text)
+                Self::Complaint(failure(kind, Retry::Permanent, text))
             }
             Event::SlowConsumer(_) => {
                 let text =
                     format!("messages were lost: more than {WAITING_MAX} came before they could be taken");
-                failure(FailureKind::Communication, Retry::Permanent, text)
+                Self::Complaint(failure(FailureKind::Communication, Retry::Permanent, text))
             }
-            _ => return,
+            Event::Disconnected => Self::Broken,
+            Event::Draining => Self::Draining,
+            _ => return None,
+        })
+    }
+}
+
+/// A connection for one call.
+struct Connection {
+    client: Client,
+    told: mpsc::Receiver<Told>,
+    /// Our own subject.
+    inbox: String,
+}
+
+impl Connection {
+    /// Whether it is only our own subject that was refused; few servers allow it to everybody.
+    fn is_own(&self, complaint: &ActionFailure) -> bool {
+        complaint.message.contains(&self.inbox)
+    }
+
+    /// Waits until the server has worked everything that was sent. Its protocol has no answer for that, but it works
+    /// what one connection sends in order: a message to ourselves comes back, or is refused, after all before it.
+    async fn settle(&mut self, drain: bool) -> Result<(), ActionFailure> {
+        let lost = || {
+            let text = "the NATS server did not confirm, and it is not known whether the message is out";
+            failure(FailureKind::Communication, Retry::Exhausted, text)
         };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(told);
+        let mut echo = self.client.subscribe(self.inbox.clone()).await.map_err(|_| lost())?;
+        self.client.publish(self.inbox.clone(), Bytes::new()).await.map_err(|_| lost())?;
+        let mut came_back = false;
+        loop {
+            tokio::select! {
+                biased;
+                told = self.told.recv() => match told {
+                    Some(Told::Complaint(failure)) if self.is_own(&failure) => return Ok(()),
+                    Some(Told::Complaint(failure)) => return Err(failure),
+                    Some(Told::Draining) => return Ok(()),
+                    Some(Told::Broken) | None => return Err(lost()),
+                },
+                came = echo.next(), if !came_back => {
+                    came.ok_or_else(lost)?;
+                    if !drain {
+                        return Ok(());
+                    }
+                    // Complaints come by a way of their own; this is told after all of them.
+                    came_back = true;
+                    self.client.drain().await.map_err(|_| lost())?;
+                }
+            }
+        }
     }
 }
 
@@ -65,20 +118,13 @@ pub(super) async fn publish(
 ) -> Result<(), ActionFailure> {
     let payload = message::encode(&call.target.content_type, &message.payload)?;
     let headers = headers(&message.headers, &call.target, key)?;
-    let (client, complaints) = connect(web, &call).await?;
-    let sent = client.publish_with_headers(subject.to_owned(), headers, payload).await;
+    let mut connection = connect(web, &call).await?;
+    let sent = connection.client.publish_with_headers(subject.to_owned(), headers, payload).await;
     sent.map_err(|error| {
         let text = format!("the message was not published: {error}");
         failure(FailureKind::Configuration, Retry::Permanent, text)
     })?;
-    // The server answers the flush after it has read the message, and complains before.
-    client.flush().await.map_err(|error| {
-        let text = format!(
-            "the NATS server did not confirm, and it is not known whether the message is out: {error}"
-        );
-        failure(FailureKind::Communication, Retry::Exhausted, text)
-    })?;
-    complaints.take()
+    connection.settle(true).await
 }
 
 /// Subscribes; what is published after this returns is delivered.
@@ -87,38 +133,43 @@ pub(super) async fn subscribe(
     call: Call,
     subject: &str,
 ) -> Result<Box<dyn Subscription>, ActionFailure> {
-    let (client, complaints) = connect(web, &call).await?;
-    let subject = subject.to_owned();
+    let mut connection = connect(web, &call).await?;
+    let (client, subject) = (&connection.client, subject.to_owned());
     let subscribed = match call.target.nats_queue.clone() {
         Some(queue) => client.queue_subscribe(subject, queue).await,
         None => client.subscribe(subject).await,
     };
     let messages = subscribed
         .map_err(|error| configuration(format!("the NATS subscription is not possible: {error}")))?;
-    let flushed = tokio::time::timeout(FLUSH, client.flush()).await;
-    if !matches!(flushed, Ok(Ok(()))) {
+    tokio::time::timeout(SETTLE, connection.settle(false)).await.unwrap_or_else(|_| {
         let text = "the NATS server did not confirm the subscription";
-        return Err(failure(FailureKind::Communication, Retry::Temporary, text));
-    }
-    complaints.take()?;
-    Ok(Box::new(Messages { messages, _client: client, target: call.target, complaints }))
+        Err(failure(FailureKind::Communication, Retry::Temporary, text))
+    })?;
+    Ok(Box::new(Messages { messages, connection, target: call.target }))
 }
 
 struct Messages {
     messages: async_nats::Subscriber,
-    _client: Client,
+    connection: Connection,
     target: Target,
-    complaints: Complaints,
 }
 
 #[async_trait]
 impl Subscription for Messages {
     async fn next(&mut self) -> Result<Option<InboundMessage>, ActionFailure> {
-        self.complaints.take()?;
-        let Some(came) = self.messages.next().await else {
-            self.complaints.take()?;
-            return Ok(None);
+        let came = loop {
+            tokio::select! {
+                biased;
+                told = self.connection.told.recv() => match told {
+                    Some(Told::Complaint(failure)) if !self.connection.is_own(&failure) => return Err(failure),
+                    // The client connects again by itself, and ends the messages when it gives up.
+                    Some(_) => {}
+                    None => return Ok(None),
+                },
+                came = self.messages.next() => break came,
+            }
         };
+        let Some(came) = came else { return Ok(None) };
         let mut headers = Map::new();
         for (name, values) in came.headers.iter().flat_map(HeaderMap::iter) {
             let name = name.to_string();
@@ -156,7 +207,7 @@ fn headers(given: &Map<String, Value>, target: &Target, key: &str) -> Result<Hea
     Ok(headers)
 }
 
-async fn connect(web: &Web, call: &Call) -> Result<(Client, Complaints), ActionFailure> {
+async fn connect(web: &Web, call: &Call) -> Result<Connection, ActionFailure> {
     let Target { host, secure, .. } = &call.target;
     let wrong = || {
         configuration(format!("{:?} is not the address of a NATS server", receive::limits::cut(host, 200)))
@@ -171,8 +222,7 @@ async fn connect(web: &Web, call: &Call) -> Result<(Client, Complaints), ActionF
     let address: ServerAddr =
         format!("{scheme}://{}:{port}", url.host_str().unwrap_or_default()).parse().map_err(|_| wrong())?;
 
-    let complaints = Complaints::default();
-    let told = complaints.clone();
+    let (tell, told) = mpsc::channel(TOLD_MAX);
     let mut options = ConnectOptions::new()
         .name("homeostat")
         .connection_timeout(web.limits().connect_timeout)
@@ -182,7 +232,10 @@ async fn connect(web: &Web, call: &Call) -> Result<(Client, Complaints), ActionF
         .ignore_discovered_servers()
         .require_tls(*secure)
         .event_callback(move |event| {
-            told.note(&event);
+            // Whoever reads no more needs no more; the first complaint is the one that counts.
+            if let Some(told) = Told::of(&event) {
+                let _ = tell.try_send(told);
+            }
             async {}
         });
     options = match &call.authentication {
@@ -197,7 +250,8 @@ async fn connect(web: &Web, call: &Call) -> Result<(Client, Complaints), ActionF
         }
     };
     let client = options.connect(address).await.map_err(|error| unreachable(host, error.kind()))?;
-    Ok((client, complaints))
+    let inbox = client.new_inbox();
+    Ok(Connection { client, told, inbox })
 }
 
 fn unreachable(host: &str, kind: ConnectErrorKind) -> ActionFailure {
