@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::definition::{Definition, Task, TaskIndex, Transform};
+use crate::definition::{Definition, Document, Task, TaskIndex, Transform};
 use crate::duration::DurationSpec;
 use crate::expression::{Expression, Template};
 use crate::yaml::{self, Fields, Located, Node, ParseError, at};
@@ -72,6 +72,15 @@ impl Definition {
             Read::Whole(definition) => Ok(*definition),
             Read::Missing(_, error) => Err(error),
         }
+    }
+
+    /// What a document says of itself, without a look at the rest of it.
+    ///
+    /// # Errors
+    /// It is no YAML, or its `document` is wrong; file, line and column say where.
+    pub fn head(file: &str, yaml: &str) -> Result<Document, ParseError> {
+        let root = yaml::read(file, yaml, 1)?;
+        settings::document(file, Fields::open(file, "a workflow document", &root)?.require("document")?)
     }
 
     /// What a document takes from elsewhere and was not given: functions of catalogs and schemas. Functions may

@@ -35,11 +35,39 @@ fn read(file: &Path) -> Result<String, String> {
 /// A workflow document, or the one inside a runbook page.
 fn definition(file: &Path, source: &str) -> Result<Definition, String> {
     let name = file.display().to_string();
-    if file.extension().is_some_and(|e| e == "md") {
+    if is_page(file) {
         let page = Runbook::parse(&name, source).map_err(|e| e.to_string())?;
         return Ok((*page.definition).clone());
     }
     Definition::parse(&name, source).map_err(|e| e.to_string())
+}
+
+fn is_page(file: &Path) -> bool {
+    file.extension().is_some_and(|e| e == "md")
+}
+
+/// A document that was looked at: its name with version, how large it is, and what only the server can fetch.
+struct Checked {
+    id: String,
+    tasks: Option<usize>,
+    elsewhere: Vec<String>,
+}
+
+fn check(file: &Path, source: &str) -> Result<Checked, String> {
+    let id = |d: &workflow::Document| format!("{}.{}:{}", d.namespace, d.name, d.version);
+    if !is_page(file) {
+        let name = file.display().to_string();
+        let missing = Definition::missing(&name, source, 1, &workflow::Resources::new());
+        let missing = missing.map_err(|e| e.to_string())?;
+        if !missing.is_empty() {
+            let head = Definition::head(&name, source).map_err(|e| e.to_string())?;
+            let elsewhere = missing.into_iter().map(|resource| resource.uri).collect();
+            return Ok(Checked { id: id(&head), tasks: None, elsewhere });
+        }
+    }
+    let definition = definition(file, source)?;
+    let tasks = Some(definition.tasks().count());
+    Ok(Checked { id: id(definition.document()), tasks, elsewhere: Vec::new() })
 }
 
 /// Checks files; fails when one is wrong, after telling of all.
@@ -50,16 +78,20 @@ pub(super) fn validate(files: &[std::path::PathBuf], output: &Output) -> Result<
     let mut results = Vec::new();
     let mut wrong = Vec::new();
     for file in files {
-        let checked = read(file).and_then(|source| definition(file, &source));
+        let checked = read(file).and_then(|source| check(file, &source));
         let name = file.display().to_string();
         match checked {
-            Ok(definition) => {
-                let document = definition.document();
-                let id = format!("{}.{}:{}", document.namespace, document.name, document.version);
+            Ok(Checked { id, tasks, elsewhere }) => {
                 if !output.json {
-                    line(format!("{name}: {id} is fine, {} tasks", definition.tasks().count()));
+                    match tasks {
+                        Some(tasks) => line(format!("{name}: {id} is fine, {tasks} tasks")),
+                        None => line(format!(
+                            "{name}: {id} is fine as far as it is here; the server fetches the rest when it is saved: {}",
+                            elsewhere.join(", ")
+                        )),
+                    }
                 }
-                results.push(json!({"file": name, "valid": true, "workflow": id}));
+                results.push(json!({"file": name, "valid": true, "workflow": id, "elsewhere": elsewhere}));
             }
             Err(error) => {
                 results.push(json!({"file": name, "valid": false, "error": error}));
@@ -101,11 +133,10 @@ pub(super) async fn diagram(workflow: &str, output: &Output) -> Result<(), Clien
 /// The file is wrong, or the server refuses.
 pub(super) async fn save(file: &Path, client: &Client, output: &Output) -> Result<(), ClientError> {
     let source = read(file).map_err(|e| refused("the file cannot be read", &e))?;
-    let definition = definition(file, &source).map_err(|e| refused("not a workflow that can be run", &e))?;
-    let document = definition.document();
-    let name = format!("{}.{}", document.namespace, document.name);
+    let checked = check(file, &source).map_err(|e| refused("not a workflow that can be run", &e))?;
+    let name = checked.id.split(':').next().unwrap_or_default();
     let stored = client.put(&format!("/workflows/{name}"), &json!({"source": source})).await?;
-    told(output, &stored, &format!("Stored {name}:{}.", document.version));
+    told(output, &stored, &format!("Stored {}.", checked.id));
     Ok(())
 }
 
