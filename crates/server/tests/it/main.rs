@@ -2,5 +2,6 @@
 
 mod crash;
 mod faults;
+mod outside;
 mod process;
 mod up;
