@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::InstanceState;
+#[cfg(target_os = "linux")]
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::HostOptions;
+#[cfg(target_os = "linux")]
 use crate::proc::process_stat;
 use crate::supervisor::Managed;
 
@@ -97,6 +99,7 @@ async fn get_status(port: u16, path: &str) -> Option<u16> {
 
 /// Ends a process that a dead host left behind. The start time tells it from a stranger with the same id, and
 /// the descriptor opened before looking keeps the id from passing on in between.
+#[cfg(target_os = "linux")]
 pub(crate) async fn end_orphan(pid: u32, start_ticks: u64) {
     let Some(id) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
     let Ok(process) = pidfd_open(id, PidfdFlags::empty()) else { return };
@@ -115,6 +118,12 @@ pub(crate) async fn end_orphan(pid: u32, start_ticks: u64) {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Other systems have no `/proc` that would tell it from a stranger with the same id: it is left, and named.
+#[cfg(not(target_os = "linux"))]
+pub(crate) async fn end_orphan(pid: u32, _: u64) {
+    tracing::warn!(process.pid = pid, "a process of an earlier host may still run; look and end it by hand");
 }
 
 #[cfg(test)]

@@ -165,6 +165,10 @@ impl Rules {
                 "programs of the kind {name} are not allowed here: to allow them, add \"{name}\" to `{SECTION}.allow`"
             )));
         }
+        if cfg!(not(target_os = "linux")) && kind != RunKind::Container {
+            let text = format!("programs of the kind {name} run on Linux only; use `run: container` here");
+            return Err(refused(text));
+        }
         match &self.nobody {
             Some(reason) if kind != RunKind::Container => Err(refused(reason.clone())),
             _ => Ok(()),
