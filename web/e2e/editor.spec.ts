@@ -82,7 +82,7 @@ test("a copy of what is shipped is saved, changed, refused once for its version,
     await fetch("/api/v1/workflows/mine.restart-service-copy", { method: "PUT", headers: { "content-type": "application/json", "x-csrf-token": csrf_token }, body: JSON.stringify({ source: `${source.replace("'0.1.0'", "'0.1.1'").replace("0.1.0", "0.1.1")}# theirs\n` }) });
   });
   await dialog.getByRole("button", { name: "Save as 0.1.1" }).click();
-  await expect(page.getByRole("dialog", { name: "This version exists" })).toContainText("was saved by admin with another text");
+  await expect(page.getByRole("dialog", { name: "This version exists" })).toContainText("is there with another text");
   await dialog.getByLabel("Version").selectOption({ label: "0.1.2 – a correction" });
   await dialog.getByRole("button", { name: "Save as 0.1.2" }).click();
   await expect(dialog).toBeHidden();

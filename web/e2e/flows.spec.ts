@@ -104,7 +104,7 @@ test("a viewer sees every button and why it rests", async ({ page }) => {
 test("a problem shows its code, and a lost connection says so", async ({ page, context }) => {
   await signIn(page);
   await page.goto("/incidents/inc_nope");
-  await expect(page.getByRole("alert")).toContainText("incident_not_found");
+  await expect(page.getByRole("alert")).toContainText("not_found");
   await page.goto("/");
   await expect(page.getByText("Live", { exact: true })).toBeVisible();
   await context.setOffline(true);

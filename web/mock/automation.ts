@@ -42,7 +42,7 @@ export class Automation {
 
   private run(id: string, now: number): MockRun {
     const run = this.runs(now).find((r) => r.id === id);
-    if (!run) throw new Refusal(404, "run_not_found", "No such run", `There is no run ${id}. It may have passed the retention of 90 days.`);
+    if (!run) throw new Refusal("not_found", `there is no run ${id}`);
     return run;
   }
 
@@ -52,15 +52,16 @@ export class Automation {
 
   private actions(run: MockRun, session: Session, now: number): S["AllowedAction"][] {
     const { status } = seen(run, now);
-    const over = ["completed", "faulted", "cancelled"].includes(status) ? `the run is over: it ${status === "completed" ? "completed" : status === "faulted" ? "failed" : "was cancelled"}` : null;
-    const path = `/runs/${run.id}`;
-    const others = this.documents.find((d) => keyOf(d) === run.workflow)?.versions.filter((v) => v.version !== run.version) ?? [];
+    const over = ["completed", "faulted", "cancelled"].includes(status) ? "it is over" : null;
+    const paused = run.pausedAt !== null && run.pausedAt <= now && !over;
+    const begun = status === "pending" ? "it has not begun" : null;
+    const act = (name: string, title: string, refused: string | null) => offer(session, name, title, `/runs/${run.id}/${name}`, "operator", refused);
     return [
-      offer(session, "pause", "Pause", `${path}/pause`, "operator", over ?? (status === "suspended" ? "it is paused already" : null)),
-      offer(session, "resume", "Resume", `${path}/resume`, "operator", over ?? (status === "suspended" ? null : "it is not paused")),
-      offer(session, "retry", "Retry from the failed step", `${path}/retry`, "operator", status === "faulted" ? null : status === "completed" ? "it completed; start it again instead" : "it has not failed"),
-      offer(session, "migrate", "Follow another version", `${path}/migrate`, "operator", over ?? (others.length === 0 ? "there is no other version of its workflow" : null)),
-      offer(session, "cancel", "Cancel and undo", `${path}/cancel`, "operator", over),
+      act("pause", "Pause", over ?? (paused ? `it is held by ${run.pausedBy ?? "admin"} already` : null)),
+      act("resume", "Resume", over ?? (paused || this.heldBy(run) ? null : "it is not held")),
+      act("cancel", "Cancel and undo", over),
+      act("retry", "Retry from the failed step", begun ?? (seen(run, now).steps.some((s) => s.status === "faulted") ? null : "no step of it failed")),
+      act("migrate", "Follow another version", begun),
     ];
   }
 
@@ -69,39 +70,31 @@ export class Automation {
     const hold = this.heldBy(run);
     const live = s.steps.findLast((x) => x.status === "running" || x.status === "retrying") ?? s.steps.at(-1);
     return {
-      id: run.id, workflow: run.workflow, version: run.version, service: run.service, purpose: run.purpose, status: s.status, waits_for: s.ended_at ? null : hold ? `the release of a hold: ${hold.reason}` : s.waits_for,
+      id: run.id, workflow: run.workflow, version: run.version, service: run.service, purpose: run.purpose, status: hold && !s.ended_at ? "suspended" : s.status, waits_for: !s.ended_at && hold ? "somebody to let it go on" : s.waits_for,
       steps_done: s.steps.filter((x) => x.status === "completed" || x.status === "compensated").length, steps_failed: s.steps.filter((x) => x.status === "faulted").length, current_step: live?.name ?? null,
-      started_at: iso(run.start), ended_at: s.ended_at, error: s.error, correlation_id: run.correlation, parent: run.parent, acts: [], current: live ? [live.path] : [], held_by: hold ? hold.by : null, undone: Boolean(s.ended_at && run.undone),
+      started_at: iso(run.start), ended_at: s.ended_at, error: s.error, correlation_id: run.correlation, parent: run.parent, acts: [], current: live ? [live.path] : [], held_by: s.status === "suspended" && run.pausedAt !== null ? (run.pausedBy ?? "admin") : hold && !s.ended_at ? `hold:${hold.scope}${hold.scope === "all" ? "" : `:${hold.name}`}` : null, undone: Boolean(s.ended_at && run.undone),
       input: run.input as RunItem["input"], output: (s.status === "completed" ? run.output : null) as RunItem["output"], allowed_actions: this.actions(run, session, now),
     };
   }
 
   private view(run: MockRun, session: Session, now: number, record: string | null): RunDetail {
     const records = journal(run, now);
-    const chosen = record === null ? undefined : records.find((r) => r.sequence === Number(record));
-    if (record !== null && !chosen) throw new Refusal(404, "record_not_found", "No such record", `The journal of ${run.id} has records 1 to ${String(records.length)}.`);
-    const at = chosen ? Date.parse(chosen.at) : now;
+    const chosen = record === null ? undefined : records.findLast((r) => r.sequence <= Number(record));
+      const at = chosen ? Date.parse(chosen.at) : now;
     const s = seen(run, at);
-    const over = ["completed", "faulted", "cancelled"].includes(s.status);
-    const path = `/runs/${run.id}`;
     const steps = s.steps.map((step): StepItem => {
-      const busy = step.status === "running" || step.status === "retrying";
-      const undoes = step.compensation ? "it undoes another step" : null;
-      return { ...step, allowed_actions: [
-        offer(session, "retry", "Retry from here", `${path}/retry`, "operator", undoes ?? (busy && s.status !== "suspended" ? "it is under way; pause the run first" : null)),
-        offer(session, "skip", "Skip with a reason", `${path}/skip`, "operator", undoes ?? (over && step.status !== "faulted" ? "the run is over" : step.status === "completed" ? "it is done" : null)),
-      ] };
+      const left = step.revised ? "the run went back to before it" : step.compensation ? "it undoes another step" : null;
+      return { ...step, allowed_actions: [["retry", "Retry from here"], ["skip", "Skip with a reason"]].map(([name, title]) => offer(session, name!, title!, `/runs/${run.id}/${name!}`, "operator", left)) };
     });
     const children = this.runs(now).filter((r) => r.parent === run.id).map((r) => this.summary(r, session, now));
     return { ...this.summary(run, session, now, at), steps, context: {}, records: records.length, at: chosen?.sequence ?? records.length, definition: run.definition as RunDetail["definition"], graph: graphOf(run.definition), children };
   }
 
   private filtered(f: RunFilter, session: Session, now: number): RunItem[] {
-    const words = f.text?.toLowerCase().split(/\s+/).filter(Boolean) ?? [];
+    const text = f.text?.toLowerCase() ?? "";
     return this.runs(now).filter((r) => (!f.workflow || r.workflow === f.workflow) && (!f.service || r.service === f.service) && (!f.purpose || r.purpose.type === f.purpose) && (!f.since || r.start >= Date.parse(f.since)) && (!f.until || r.start <= Date.parse(f.until)))
-      .map((r) => ({ r, s: this.summary(r, session, now) }))
-      .filter(({ r, s }) => (!f.status || s.status === f.status) && words.every((w) => `${JSON.stringify([s.id, s.workflow, s.service, s.error, s.current_step, s.waits_for, r.input])}`.toLowerCase().includes(w)))
-      .map(({ s }) => s);
+      .map((r) => this.summary(r, session, now))
+      .filter((s) => (!f.status || s.status === f.status) && [s.id, s.workflow, s.service, s.error, s.waits_for].some((place) => place?.toLowerCase().includes(text)))
   }
 
   private approvals(session: Session, now: number): ApprovalItem[] {
@@ -119,7 +112,7 @@ export class Automation {
           allowed_actions: [offer(session, "approve", "Approve", `/approvals/${key}/approve`, "approver", over), offer(session, "reject", "Reject", `/approvals/${key}/reject`, "approver", over)],
         };
       });
-    }).sort((a, b) => Number(a.state !== "pending") - Number(b.state !== "pending") || b.asked_at.localeCompare(a.asked_at));
+    }).sort((a, b) => b.asked_at.localeCompare(a.asked_at));
   }
 
   private workflow(d: Own, session: Session): WorkflowSummary {
@@ -141,8 +134,14 @@ export class Automation {
     const own = this.documents.find((d) => keyOf(d) === key);
     if (own) return { summary: (s) => this.workflow(own, s), versions: own.versions };
     const book = DEFINITIONS[key];
-    if (!book) throw new Refusal(404, "workflow_not_found", "No such workflow", `There is no workflow ${key}.`);
+    if (!book) throw new Refusal("not_found", `there is no workflow ${key}`);
     return { summary: (s) => this.workflows(s).find((w) => w.id === key)!, versions: [{ version: "1.0.0", at: null, by: null, source: book.source }] };
+  }
+
+  private detail(key: string, session: Session): WorkflowDetail {
+    const doc = this.document(key);
+    const { source } = doc.versions.at(-1)!;
+    return { ...doc.summary(session), source, definition: parse(source) as WorkflowDetail["definition"], graph: graphOf(parse(source)) };
   }
 
   read(parts: string[], q: URLSearchParams, session: Session): unknown {
@@ -168,10 +167,10 @@ export class Automation {
       const doc = this.document(b);
       const newest = doc.versions.at(-1)!;
       const shown = (v: typeof newest) => ({ version: v.version, at: v.at === null ? null : iso(v.at), by: v.by, current: v === newest, source: v.source });
-      if (c === undefined) return { ...doc.summary(session), source: newest.source, definition: parse(newest.source) as WorkflowDetail["definition"], graph: graphOf(parse(newest.source)) } satisfies WorkflowDetail;
+      if (c === undefined) return this.detail(b, session);
       if (c === "versions" && d === undefined) return { items: [...doc.versions].reverse().map(shown), next: null };
     }
-    throw new Refusal(404, "not_found", "No such endpoint");
+    throw new Refusal("not_found", "there is no such endpoint");
   }
 
   private holdsView(session: Session) {
@@ -200,7 +199,7 @@ export class Automation {
     const step = typeof body.step === "number" ? body.step : steps.findLastIndex((s) => s.status === "faulted" && !s.compensation);
     const offered = typeof body.step === "number" ? (steps[step]?.allowed_actions ?? []) : this.actions(run, session, now);
     const found = offered.find((a) => a.name === action);
-    if (!found?.allowed) throw new Refusal(409, "conflict", "That cannot be done now", found?.reason ?? `There is no step ${String(step)}.`);
+    if (!found?.allowed) throw new Refusal("conflict", found?.reason ?? `There is no step ${String(step)}.`);
     if (run.purpose.type === "incident") this.taken.set(run.id, run);
     if (action === "pause") pause(run, by, reason, now);
     else if (action === "resume") resume(run, by, now);
@@ -209,7 +208,7 @@ export class Automation {
     else if (action === "skip") skip(run, step, by, reason, body.output, now);
     else if (action === "migrate") {
       const kept = this.documents.find((d) => keyOf(d) === run.workflow)?.versions.find((v) => v.version === body.version);
-      if (!kept) throw new Refusal(422, "version_unknown", "No such version");
+      if (!kept) throw new Refusal("not_found", `there is no version ${text(body.version)}`);
       run.notes.push({ at: now - run.start, type: "migrated", summary: `${by} migrates from ${run.version} to ${kept.version}` });
       Object.assign(run, { version: kept.version, definition: parse(kept.source) as unknown });
     }
@@ -255,18 +254,18 @@ export class Automation {
     if (a === "workflows" && method === "PUT") return this.save(b, text(body.source), session, now);
     if (a === "workflows" && method === "DELETE") {
       const at = this.documents.findIndex((d) => keyOf(d) === b);
-      if (at < 0) throw new Refusal(409, "conflict", "That cannot be deleted", "It ships with Homeostat.");
+      if (at < 0) throw new Refusal("not_found", `nobody wrote a workflow ${b}`);
       this.documents.splice(at, 1);
       this.changed("workflow", b);
       return undefined;
     }
-    throw new Refusal(404, "not_found", "No such endpoint");
+    throw new Refusal("not_found", "there is no such endpoint");
   }
 
   private decide(key: string, verdict: string, note: string, session: Session, now: number): unknown {
     const approval = this.approvals(session, now).find((x) => x.id === key);
-    if (!approval) throw new Refusal(404, "approval_not_found", "No such approval");
-    if (approval.state !== "pending") throw new Refusal(409, "conflict", "That was answered already", `It is ${approval.state}.`);
+    if (!approval) throw new Refusal("not_found", `there is no approval ${key}`);
+    if (approval.state !== "pending") throw new Refusal("conflict", `it is ${approval.state} already`);
     const approved = verdict === "approve";
     const run = this.run(approval.run, now);
     this.decided.set(key, { state: approved ? "approved" : "rejected", by: session.user.name, answered_at: iso(now), note: note || null });
@@ -281,12 +280,12 @@ export class Automation {
     const newest = doc.versions.at(-1)!;
     const definition = parse(newest.source) as Record<string, unknown>;
     const wanted = ((definition.input as { schema?: { document?: { required?: string[] } } } | undefined)?.schema?.document?.required ?? []).filter((f) => (input as Body | undefined)?.[f] === undefined);
-    if (wanted.length > 0) throw new Refusal(422, "invalid", "The input does not fit", `/input: ${wanted.map((w) => `"${w}" is missing`).join(", ")}`);
+    if (wanted.length > 0) throw new Refusal("invalid_request", `/input: ${wanted.map((w) => `"${w}" is missing`).join(", ")}`);
     const tasks = ((definition.do ?? []) as Record<string, Body>[]).map((t, i) => ({ path: `/do/${String(i)}/${Object.keys(t)[0]!}`, task: Object.values(t)[0]! }));
     const walk = WALKS[key] ?? tasks.map(({ path, task }) => ({ path, kind: ["call", "for", "fork", "try", "wait", "listen", "run"].find((k) => k in task) ?? "do", call: text(task.call) || null, around: null }));
     const run: MockRun = {
       id: runId(key, now), workflow: key, version: newest.version, service: text((input as Body | undefined)?.service) || null, purpose: { type: "manual", actor: session.user.name }, input, output: { ok: true }, start: now, notes: [], pausedAt: null, parent: null, correlation: id("cor", now, key), definition,
-      steps: walk.map((w, i) => ({ ...w, around: w.around ?? undefined, from: 20 + i * 1_500, to: 20 + (i + 1) * 1_500 - 20, input: w.call ? input : {}, output: w.call ? { ok: true } : {}, ...(w.call === "approve" ? { input: { message: "Go on?", role: "approver" }, to: null, waits: "approval by an approver" } : {}) })),
+      steps: walk.map((w, i) => ({ ...w, around: w.around ?? undefined, from: 20 + i * 1_500, to: 20 + (i + 1) * 1_500 - 20, input: w.call ? input : {}, output: w.call ? { ok: true } : {}, ...(w.call === "approve" ? { input: { message: "Go on?", role: "approver" }, to: null } : {}) })),
     };
     this.own.push(run);
     for (let i = 0; i <= walk.length; i += 1) setTimeout(() => { this.changed("run", run.id); }, 60 + i * 1_500);
@@ -298,26 +297,26 @@ export class Automation {
   private plan(body: Body): unknown {
     const source = text(body.source) || this.document(text(body.workflow)).versions.at(-1)!.source;
     const verdict = check(source);
-    if (!verdict.valid) throw new Refusal(422, "invalid", "The document is not valid", verdict.errors[0]?.message ?? "");
+    if (!verdict.valid) throw new Refusal("invalid_request", verdict.errors[0]?.message ?? "");
     const calls = (verdict.graph?.nodes ?? []).filter((n) => n.call).map((n) => ({ path: n.id, function: n.call!, parameters: { ...(body.input as Record<string, unknown>) }, certain: !n.id.includes("/catch/") && !n.id.includes("/fork/"), would: n.call === "approve" ? "ask an approver and wait" : n.call === "verify" ? "watch telemetry, change nothing" : n.call === "http" ? "send a request" : n.call === "notify" ? "send a message" : `call ${n.call!}${text((body.input as Body).service) ? ` on ${text((body.input as Body).service)}` : ""}` }));
     return { calls, otherwise: (verdict.graph?.nodes ?? []).filter((n) => n.call && n.id.includes("/catch/")).map((n) => n.id), note: null };
   }
 
   private save(key: string, source: string, session: Session, now: number): unknown {
     const verdict = check(source);
-    if (!verdict.valid) throw new Refusal(422, "invalid", "The document is not valid", verdict.errors.map((e) => `line ${String(e.line)}: ${e.message}`).slice(0, 3).join("; "));
+    if (!verdict.valid) throw new Refusal("invalid_request", verdict.errors.map((e) => `line ${String(e.line)}: ${e.message}`).slice(0, 3).join("; "));
     const head = (parse(source) as { document: { namespace: string; name: string; version: string; title?: string; summary?: string }; schedule?: unknown });
     const { namespace, name, version, title, summary } = head.document;
-    if (namespace === SHIPPED) throw new Refusal(409, "conflict", "That namespace is taken", "Documents of the namespace homeostat ship with Homeostat. Use a namespace of your own.");
-    if (`${namespace}.${name}` !== key) throw new Refusal(422, "invalid", "The document has another name", `It says ${namespace}.${name}; the address says ${key}.`);
+    if (namespace === SHIPPED) throw new Refusal("conflict", `${key} is shipped and cannot be changed; choose another namespace or name`);
+    if (`${namespace}.${name}` !== key) throw new Refusal("invalid_request", `the document says it is ${namespace}.${name}, the address says ${key}; make them the same`);
     let own = this.documents.find((d) => keyOf(d) === key);
     const same = own?.versions.find((v) => v.version === version);
-    if (same && same.source !== source) throw new Refusal(409, "conflict", "This version exists", `Version ${version} of ${key} was saved by ${same.by} with another text. A version never changes; give yours a new number.`);
+    if (same && same.source !== source) throw new Refusal("conflict", `version ${version} of ${key} is there with another text; raise \`version\``);
     if (!own) { own = { namespace, name, title: title ?? name, summary: summary ?? "", versions: [] }; this.documents.push(own); }
     if (!same) own.versions.push({ version, at: now, by: session.user.name, source });
     Object.assign(own, { title: title ?? name, summary: summary ?? "" });
     this.changed("workflow", key);
-    return this.workflow(own, session);
+    return this.detail(key, session);
   }
 }
 

@@ -8,18 +8,27 @@ import { iso } from "./ids";
 /** Milliseconds after the start of the run. `to` null: until someone or something outside answers. */
 export type Spec = {
   path: string; kind: string; call?: string | null; from: number; to: number | null; name?: string; status?: StepItem["status"]; attempt?: number; input?: unknown; output?: unknown; error?: string;
-  compensation?: boolean; around?: string; revised?: boolean; note?: string; /** What this step waits for, in words. */ waits?: string;
+  compensation?: boolean; around?: string; revised?: boolean; note?: string;
 };
 export type Note = { at: number; type: string; summary: string };
 export type MockRun = {
   id: string; workflow: string; version: string; service: string | null; purpose: RunPurpose; input: unknown; output: unknown; start: number; steps: Spec[];
   /** What follows once the open step is answered; relative to that moment. */
   then?: Spec[];
-  end?: { status: RunStatus; error: string | null }; notes: Note[]; pausedAt: number | null; parent: string | null; undone?: boolean; correlation: string; definition: unknown;
+  end?: { status: RunStatus; error: string | null }; notes: Note[]; pausedAt: number | null; pausedBy?: string; parent: string | null; undone?: boolean; correlation: string; definition: unknown;
 };
 export type Seen = { status: RunStatus; steps: Omit<StepItem, "allowed_actions">[]; ended_at: string | null; error: string | null; waits_for: string | null };
 
-const passive = (s: Spec) => s.kind === "wait" || s.kind === "listen" || s.call === "approve" || s.call === "verify";
+/** A run whose calls are all answered waits; one that asked a person or verifies has a call under way. */
+const passive = (s: Spec) => s.kind === "wait" || s.kind === "listen";
+
+/** What a run waits for, in the words of the server (crates/engine/src/runs/carry.rs). */
+function waitsFor(live: Spec[], run: MockRun): string | null {
+  const calls = [...new Set(live.filter((s) => !passive(s)).map((s) => s.call ?? s.kind))].sort();
+  if (calls.length > 0) return calls.length === 1 && calls[0] === "approve" ? "a person's approval" : calls.length === 1 && calls[0] === "verify" ? "verification" : `the answer of ${calls.join(", ")}`;
+  const timer = live.find((s) => s.kind === "wait" && s.to !== null);
+  return live.some((s) => s.kind === "listen") ? "an event" : timer ? `time to pass, until ${iso(run.start + timer.to!)}` : null;
+}
 const isGroup = (run: MockRun, s: Spec) => run.steps.some((o) => o.around === s.path && o !== s);
 const sorted = (run: MockRun) => [...run.steps].sort((a, b) => a.from - b.from);
 
@@ -43,8 +52,7 @@ export function seen(run: MockRun, now: number): Seen {
   const waiting = live.length > 0 && live.every(passive);
   const end = run.end ?? { status: "completed" as const, error: null };
   const status: RunStatus = over ? end.status : run.pausedAt !== null && run.pausedAt <= now ? "suspended" : t < 0 ? "pending" : waiting || live.length === 0 ? "waiting" : "running";
-  const verify = live.find((s) => s.call === "verify");
-  return { status, steps, ended_at: over ? iso(run.start + last) : null, error: over ? end.error : null, waits_for: over || run.pausedAt !== null ? null : (live.find((s) => s.waits)?.waits ?? (verify ? "the end of its verification" : null)) };
+  return { status, steps, ended_at: over ? iso(run.start + last) : null, error: over ? end.error : null, waits_for: over ? null : status === "suspended" ? "somebody to let it go on" : waitsFor(live, run) };
 }
 
 /** What was written until `now`: one record for each thing that happened to the run, as the real journal has it. */
@@ -118,7 +126,7 @@ export function skip(run: MockRun, n: number, by: string, reason: string, output
   const at = now - run.start;
   run.pausedAt = null;
   const was = step.to;
-  Object.assign(step, { to: was !== null && was < at ? was : at, status: "skipped", output: output ?? null, error: undefined, waits: undefined, note: `skipped by ${by}: ${reason}` });
+  Object.assign(step, { to: was !== null && was < at ? was : at, status: "skipped", output: output ?? null, error: undefined, note: `skipped by ${by}: ${reason}` });
   for (const s of run.steps) if (s !== step && (s.to === null || s.to > at)) s.to = at + 400;
   run.steps.push(...(run.then ?? []).map((s) => ({ ...s, from: at + 20 + s.from, to: s.to === null ? null : at + 20 + s.to })));
   run.then = undefined;
@@ -127,7 +135,7 @@ export function skip(run: MockRun, n: number, by: string, reason: string, output
 }
 
 export function pause(run: MockRun, by: string, reason: string, now: number): void {
-  run.pausedAt = now;
+  Object.assign(run, { pausedAt: now, pausedBy: by });
   run.notes.push({ at: now - run.start, type: "pause_requested", summary: `${by} pauses${reason ? `: ${reason}` : ""}` });
 }
 

@@ -19,7 +19,7 @@ function make(p: Plan, now: number): MockRun {
   return {
     id: runId(p.workflow, p.start), workflow: `shop.${p.workflow}`, version: kept?.version ?? "1.0.0", service: p.service, purpose: p.purpose, input: p.input, output: p.output ?? null, start: p.start, steps: p.steps, then: p.then, end: p.end,
     notes: p.paused ? [{ at: p.paused.after, type: "pause_requested", summary: `${p.paused.by} pauses: ${p.paused.reason}` }] : [],
-    pausedAt: p.paused ? p.start + p.paused.after : null, parent: p.parent ?? null, undone: p.undone ?? false, correlation: id("cor", p.start, p.workflow), definition: kept ? (parse(kept.source) as unknown) : {},
+    pausedAt: p.paused ? p.start + p.paused.after : null, pausedBy: p.paused?.by, parent: p.parent ?? null, undone: p.undone ?? false, correlation: id("cor", p.start, p.workflow), definition: kept ? (parse(kept.source) as unknown) : {},
   };
 }
 
@@ -50,7 +50,7 @@ const rollOut = (service: string, v: string): Spec[] => [
 const shifted = (steps: Spec[], by: number): Spec[] => steps.map((s) => ({ ...s, from: s.from + by, to: s.to === null ? null : s.to + by }));
 
 export function approvalStep(from: number): Spec {
-  return { path: "/do/2/askSomeone", kind: "call", call: "approve", from, to: null, input: { message: "Roll 1.2.0 out to every region? The canary held for two minutes: errors 0.2 %, p95 latency 51 ms, 6 of 6 probes pass.", role: "approver", timeout: "PT30M" }, waits: "approval by an approver" };
+  return { path: "/do/2/askSomeone", kind: "call", call: "approve", from, to: null, input: { message: "Roll 1.2.0 out to every region? The canary held for two minutes: errors 0.2 %, p95 latency 51 ms, 6 of 6 probes pass.", role: "approver", timeout: "PT30M" } };
 }
 
 function hero(now: number): MockRun[] {
@@ -60,7 +60,7 @@ function hero(now: number): MockRun[] {
     {
       workflow: "release-with-care", service: "payments", purpose: { type: "manual", actor: "ben" }, input: release("payments", "3.1.0"), start: now - 190 * MIN, end: { status: "faulted", error: "verification failed: p95 latency of payments 812 ms, expected at most 60 ms" }, undone: true,
       steps: [
-        ...canary("payments", "3.1.0"), { ...approvalStep(41_340), to: 5_640_000, waits: undefined, output: { approved: true, by: "admin", note: "go" } },
+        ...canary("payments", "3.1.0"), { ...approvalStep(41_340), to: 5_640_000, output: { approved: true, by: "admin", note: "go" } },
         ...shifted(rollOut("payments", "3.1.0"), 5_640_020).slice(0, 3).map((s): Spec => (s.kind === "fork" ? s : { ...s, status: "compensated" })),
         ...shifted(rollOut("payments", "3.1.0"), 5_640_020).slice(3, 5).map((s): Spec => (s.call === "verify" ? { ...s, to: s.from + 14_300, status: "faulted", output: null, error: "p95 latency of payments 812 ms, expected at most 60 ms" } : s)),
         { path: "/do/3/rollOut/fork/branches/1/america", kind: "call", call: "deploy.rollback", from: 5_661_500, to: 5_664_900, input: { service: "payments", region: "us", release: "3.0.2" }, output: { to: "3.0.2" }, compensation: true },
@@ -78,8 +78,8 @@ function hero(now: number): MockRun[] {
       ],
       then: [{ path: "/do/1/apply", kind: "call", call: "http", from: 0, to: 900, input: { method: "post", endpoint: "http://127.0.0.1:7102/prices" }, output: { changed: 212 } }],
     },
-    { workflow: "refund-order", service: "payments", purpose: { type: "event", event: "evt_88213" }, input: { order: "88213", total: 41.9 }, start: now - 43 * MIN, steps: [{ path: "/do/0/refund", kind: "call", call: "openapi", from: 8, to: 410, input: { operationId: "createRefund", parameters: { order: "88213" } }, output: { refund: "rf_20931", amount: 41.9 } }, { path: "/do/1/settled", kind: "listen", from: 420, to: null, waits: "an event com.shop.payment.settled of 88213" }], then: [{ path: "/do/2/tell", kind: "call", call: "notify", from: 0, to: 220, output: { sent: true } }] },
-    { workflow: "release-with-care", service: "worker", purpose: { type: "manual", actor: "ana" }, input: release("worker", "1.4.0"), start: now - 75 * MIN, paused: { after: 20_000, by: "ana", reason: "the pool of test machines is being moved" }, steps: [...canary("worker", "1.4.0"), { ...approvalStep(41_340), to: 60_000, waits: undefined, output: { approved: true } }, ...shifted(rollOut("worker", "1.4.0"), 60_020)] },
+    { workflow: "refund-order", service: "payments", purpose: { type: "event", event: "evt_88213" }, input: { order: "88213", total: 41.9 }, start: now - 43 * MIN, steps: [{ path: "/do/0/refund", kind: "call", call: "openapi", from: 8, to: 410, input: { operationId: "createRefund", parameters: { order: "88213" } }, output: { refund: "rf_20931", amount: 41.9 } }, { path: "/do/1/settled", kind: "listen", from: 420, to: null }], then: [{ path: "/do/2/tell", kind: "call", call: "notify", from: 0, to: 220, output: { sent: true } }] },
+    { workflow: "release-with-care", service: "worker", purpose: { type: "manual", actor: "ana" }, input: release("worker", "1.4.0"), start: now - 75 * MIN, paused: { after: 20_000, by: "ana", reason: "the pool of test machines is being moved" }, steps: [...canary("worker", "1.4.0"), { ...approvalStep(41_340), to: 60_000, output: { approved: true } }, ...shifted(rollOut("worker", "1.4.0"), 60_020)] },
   ];
   return plans.map((p) => make(p, now));
 }

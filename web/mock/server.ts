@@ -4,6 +4,7 @@
  */
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { components } from "../src/api/schema";
@@ -11,7 +12,8 @@ import { Automation } from "./automation";
 import { FAULTS } from "./faults";
 import { id, iso } from "./ids";
 import { GUARDS, PHASES, POLICY_VERSION, RULES, type Story, type Told } from "./incidents";
-import { offer, page, Refusal, text } from "./refusal";
+import { answerFaults, askFaults, operationOf, statusOf } from "./contract";
+import { may, offer, page, Refusal, text } from "./refusal";
 import { DEFINITIONS, runbook, tracks } from "./runbooks";
 import { histogram, logs, METRICS, series, SERVICES } from "./telemetry";
 import { World } from "./world";
@@ -49,13 +51,13 @@ function incidentActions(t: Told, session: S["SessionView"]): S["AllowedAction"]
 
 const storyOf = (incident: string): Story => {
   const i = world.stories.findIndex((s) => id("inc", s.start, s.spec.name) === incident);
-  if (i < 0) throw new Refusal(404, "incident_not_found", "No such incident", `There is no incident ${incident}. It may have passed the retention of 90 days.`);
+  if (i < 0) throw new Refusal("not_found", `there is no incident ${incident}`);
   return world.stories[i]!;
 };
 const toldOf = (incident: string): Told => world.told().find((t) => t.incident.id === incident) ?? (storyOf(incident), undefined as never);
 const byDecision = (dec: string): Told => {
   const t = world.told().find((x) => x.decisions.some((d) => d.id === dec));
-  if (!t) throw new Refusal(404, "decision_not_found", "No such decision");
+  if (!t) throw new Refusal("not_found", `there is no decision ${dec}`);
   return t;
 };
 
@@ -72,7 +74,7 @@ function read({ parts, q, session }: Ask): unknown {
     case "autonomy": return { items: world.grants };
     case "tokens": return page(world.tokens, q);
     case "tracks": return { items: tracks(now) };
-    case "series": return b === "names" ? { items: METRICS.map((name) => ({ service: q.get("service"), name, labels: {} })) } : series(q, now, world.windows(now));
+    case "series": return b === "names" ? { items: SERVICES.filter((s) => !q.get("service") || s === q.get("service")).flatMap((service) => METRICS.map((name) => ({ service, name, labels: {} }))) } : series(q, now, world.windows(now));
     case "logs": return b === "histogram" ? histogram(q, now, world.windows(now)) : logs(q, now, world.windows(now));
     case "audit": return b === "verify" ? { ok: true, rows: world.audit.length, broken_at: null } : page([...world.audit].reverse(), q);
     case "status": return { version: "0.1.0", state: "degraded", components: [["bus", "running", "5,120 signals, 0 waiting"], ["store", "running", "12.4 MB"], ["telemetry", "running", "applied up to the newest signal"], ["pipeline", "running", "lag 4 ms"], ["host 127.0.0.1:7070", "running", "polled 1 s ago"], ["probes", "degraded", "worker-1 refuses connections"]].map(([name, state, reason]) => ({ name, state, reason })) };
@@ -95,7 +97,7 @@ function read({ parts, q, session }: Ask): unknown {
     case "services": {
       const told = world.told();
       if (!b) return page(SERVICES.map((s) => world.service(s, told)), q);
-      if (!SERVICES.includes(b)) throw new Refusal(404, "service_not_found", "No such service", `Nothing is known of a service called ${b}.`);
+      if (!SERVICES.includes(b)) throw new Refusal("not_found", `there is no service ${b}`);
       const edges = world.edges().filter((e) => e.from === b || e.to === b);
       return { service: world.service(b, told), findings: told.flatMap((t) => t.findings).filter((f) => f.service === b && f.state === "firing"), changes: world.changes(told).filter((c) => c.service === b).slice(0, 20), callers: edges.filter((e) => e.to === b).map((e) => e.from), callees: edges.filter((e) => e.from === b).map((e) => e.to), edges };
     }
@@ -103,48 +105,46 @@ function read({ parts, q, session }: Ask): unknown {
     case "runbooks": {
       if (!b) return { items: Object.keys(DEFINITIONS).map((n) => runbook(n, now)!.summary), next: null };
       const found = runbook(b, now);
-      if (!found) throw new Refusal(404, "runbook_not_found", "No such runbook");
+      if (!found) throw new Refusal("not_found", `there is no runbook ${b}`);
       return found;
     }
-    default: throw new Refusal(404, "not_found", "No such endpoint");
+    default: throw new Refusal("not_found", "there is no such endpoint");
   }
 }
 
 function change({ method, parts, body, session }: Ask): unknown {
   const [a = "", b = "", c] = parts;
   const actor: S["Actor"] = { type: "user", name: session.user.name };
-  const asks = a === "workflows" && b === "validate";
-  if (session.user.role === "viewer" && !asks) throw new Refusal(403, "role_too_low", "Your role may only look", "A viewer changes nothing. Ask an admin for the role operator.");
-  if (a === "incidents" && c === "acknowledge") { storyOf(b).acknowledgedAt = Date.now(); changed("incident", b); return {}; }
-  if (a === "incidents" && c === "resolve") { Object.assign(storyOf(b), { resolvedAt: Date.now(), resolvedBy: `${session.user.name}: ${text(body.note)}` }); changed("incident", b); return {}; }
+  if (a === "incidents" && c === "acknowledge") { storyOf(b).acknowledgedAt = Date.now(); changed("incident", b); return undefined; }
+  if (a === "incidents" && c === "resolve") { Object.assign(storyOf(b), { resolvedAt: Date.now(), resolvedBy: `${session.user.name}: ${text(body.note)}` }); changed("incident", b); return undefined; }
   if (a === "decisions") {
     const t = byDecision(b);
     const s = storyOf(t.incident.id);
     if (c === "approve") { Object.assign(s, { approvedAt: Date.now(), frozenMs: undefined }); follow(s, Date.now() - s.start); } else s.rejected = text(body.reason);
     world.record(actor, `decision.${c === "approve" ? "approved" : "rejected"}`, b);
     changed("decision", b); changed("incident", t.incident.id);
-    return {};
+    return undefined;
   }
   if (a === "stop-switch") { const engaged = Boolean(body.engaged); world.stop = { engaged, reason: text(body.reason), by: session.user.name, at: iso(Date.now()) }; world.record(actor, engaged ? "stop_switch.engaged" : "stop_switch.released", "stop-switch", { reason: body.reason }); changed("stop_switch", "stop-switch"); return world.stop; }
   if (a === "autonomy") { world.grants = body.items as S["AutonomyGrant"][]; world.record(actor, "autonomy.updated", "autonomy"); changed("autonomy", "autonomy"); return { items: world.grants }; }
   if (a === "tokens" && method === "DELETE") { world.tokens = world.tokens.filter((t) => t.id !== b); world.record(actor, "token.deleted", b); return undefined; }
   if (a === "tokens") {
-    if (!text(body.name)) throw new Refusal(422, "name_missing", "A token needs a name", "Say what will use it, for example: ci deploys.");
+    if (!text(body.name)) throw new Refusal("invalid_request", "/name: say what will use it, for example: ci deploys");
     const token: S["Token"] = { id: id("tok", Date.now(), text(body.name)), name: text(body.name), role: (body.role as S["Role"] | null) ?? null, ingest: body.ingest === true, created_by: session.user.name, created_at: iso(Date.now()), expires_at: text(body.expires_at) || null };
     world.tokens.push(token); world.record(actor, "token.created", token.name);
     return { token, secret: "hs_mock_5f0c9a7e4d1b4c2f8e6a3d7b" };
   }
   if (a === "demo" && b === "faults") {
     const spec = FAULTS.find((f) => f.name === c);
-    if (!spec) throw new Refusal(404, "fault_not_found", "No such fault");
+    if (!spec) throw new Refusal("not_found", `there is no fault ${c ?? ""}`);
     if (method === "DELETE") { injected.delete(spec.name); changed("fault", spec.name); return undefined; }
     const story: Story = { spec, start: Date.now(), variant: spec.severity === "critical" ? "approve" : "auto" };
     world.stories.unshift(story); injected.set(spec.name, story);
     changed("fault", spec.name); follow(story, 0);
-    return {};
+    return undefined;
   }
   if (["runs", "approvals", "workflows", "schedules"].includes(a)) return automation.change(method, parts, body, session);
-  throw new Refusal(404, "not_found", "No such endpoint");
+  throw new Refusal("not_found", "there is no such endpoint");
 }
 
 /** Tells the stream when a story moves on. */
@@ -162,17 +162,26 @@ async function api(req: IncomingMessage, res: ServerResponse, path: string, q: U
   for await (const chunk of req) chunks.push(chunk as Buffer);
   const body = chunks.length > 0 ? (JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>) : {};
   const key = KEY.exec(req.headers.cookie ?? "")?.[1] ?? "";
-  const answer = (status: number, json?: unknown, headers: Record<string, string> = {}) => { res.writeHead(json === undefined ? 204 : status, { "content-type": "application/json", ...headers }).end(json === undefined ? undefined : JSON.stringify(json)); };
+  const operation = operationOf(req.method ?? "GET", parts);
+  if (!operation) throw new Refusal("not_found", `the contract has no ${req.method ?? "GET"} ${path}`);
+  const wrong = askFaults(operation, q, body);
+  if (wrong.length > 0) throw new Refusal("invalid_request", wrong.join("; "));
+  const answer = (json?: unknown, headers: Record<string, string> = {}) => {
+    // What the server would not answer is no answer here either.
+    const drifted = answerFaults(operation, json);
+    if (drifted.length > 0) throw new Refusal("internal", `the mock left the contract of ${operation.operationId}: ${drifted.slice(0, 5).join("; ")}`);
+    res.writeHead(statusOf(operation), { "content-type": "application/json", ...headers }).end(json === undefined ? undefined : JSON.stringify(json));
+  };
   if (parts[0] === "session" && req.method === "POST") {
     const name = text(body.username) || "admin";
-    if (body.password === "wrong" || (body.ticket !== undefined && body.ticket !== "demo")) throw new Refusal(401, "credentials_refused", "Name or password is wrong", "After five wrong tries this address waits a minute.");
+    if (body.password === "wrong" || (body.ticket !== undefined && body.ticket !== "demo")) throw new Refusal("unauthenticated", "name and password (or ticket) do not fit");
     const [cookie, session] = world.signIn(name, name === "viewer" ? "viewer" : "admin");
-    answer(200, session, { "set-cookie": `homeostat_session=${cookie}; HttpOnly; SameSite=Strict; Path=/` });
+    answer(session, { "set-cookie": `homeostat_session=${cookie}; HttpOnly; SameSite=Strict; Path=/` });
     return;
   }
   const session = world.sessions.get(key);
-  if (!session) throw new Refusal(401, "not_signed_in", "Sign in first");
-  if (parts[0] === "session" && req.method === "DELETE") { world.sessions.delete(key); answer(204); return; }
+  if (!session) throw new Refusal("unauthenticated", "there is no session; sign in");
+  if (parts[0] === "session" && req.method === "DELETE") { world.sessions.delete(key); answer(); return; }
   if (parts[0] === "stream") {
     res.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" }).write(": hello\n\n");
     streams.add(res);
@@ -180,9 +189,11 @@ async function api(req: IncomingMessage, res: ServerResponse, path: string, q: U
     return;
   }
   const ask: Ask = { method: req.method ?? "GET", parts, q, body, session };
-  if (ask.method === "GET") { answer(200, read(ask)); return; }
-  if (req.headers["x-csrf-token"] !== session.csrf_token) throw new Refusal(403, "csrf_token_missing", "The request does not carry the token of this session");
-  answer(200, change(ask));
+  const needs = operation["x-required-role"] as S["Role"];
+  if (!may(session, needs)) throw new Refusal("forbidden", `this needs the role ${needs}; you have ${session.user.role}`);
+  if (ask.method === "GET") { answer(read(ask)); return; }
+  if (req.headers["x-csrf-token"] !== session.csrf_token) throw new Refusal("csrf_failed", "send the header `x-csrf-token` with the token of the session");
+  answer(change(ask));
 }
 
 const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".json": "application/json" };
@@ -197,11 +208,11 @@ function file(res: ServerResponse, path: string) {
 
 setInterval(() => { const m = world.map(); send("tick", { at: iso(Date.now()), request_rate: m.nodes[0]!.request_rate, error_ratio: m.nodes[0]!.error_ratio, signals_per_s: 300 + Math.round(Math.random() * 40) }); }, 1_000);
 
-createServer((req, res) => {
+export const server = createServer((req, res) => {
   const { pathname, searchParams } = new URL(req.url ?? "/", "http://mock");
   if (!pathname.startsWith("/api/v1/")) { file(res, pathname); return; }
   api(req, res, pathname.slice(7), searchParams).catch((e: unknown) => {
-    const p = e instanceof Refusal ? e : new Refusal(500, "mock_broken", "The mock server failed", String(e));
-    if (!res.headersSent) res.writeHead(p.status, { "content-type": "application/problem+json" }).end(JSON.stringify({ type: `/docs/errors/${p.code}`, title: p.title, status: p.status, detail: p.detail, code: p.code }));
+    const p = e instanceof Refusal ? e : new Refusal("internal", String(e));
+    if (!res.headersSent) res.writeHead(p.problem.status, { "content-type": "application/problem+json" }).end(JSON.stringify(p.problem));
   });
-}).listen(PORT, "127.0.0.1", () => { console.log(`mock of Homeostat on http://127.0.0.1:${String(PORT)}/?ticket=demo`); });
+}).listen(PORT, "127.0.0.1", () => { console.log(`mock of Homeostat on http://127.0.0.1:${String((server.address() as AddressInfo).port)}/?ticket=demo`); });

@@ -1,7 +1,7 @@
 /** The state of the mock: stories of incidents, who is signed in, switches. Everything starts the same on each start. */
 import { createHash, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { components } from "../src/api/schema";
+import { OPERATIONS } from "./contract";
 import { FAULTS, UNKNOWN } from "./faults";
 import { id, iso } from "./ids";
 import { tell, type Story, type Told } from "./incidents";
@@ -9,10 +9,9 @@ import { SERVICES, value, type Window } from "./telemetry";
 
 type S = components["schemas"];
 const MIN = 60_000;
-const CONTRACT = JSON.parse(readFileSync(new URL("../../docs/reference/openapi.json", import.meta.url), "utf8")) as { paths: Record<string, Record<string, { operationId?: string; "x-required-role"?: string }>> };
 const ROLES = ["viewer", "operator", "approver", "admin"];
 /** Operations of the server's own contract that a role may call. */
-const permissionsOf = (role: string) => Object.values(CONTRACT.paths).flatMap((p) => Object.values(p)).filter((o) => o.operationId && ROLES.indexOf(o["x-required-role"] ?? "") <= ROLES.indexOf(role)).map((o) => o.operationId ?? "").sort();
+const permissionsOf = (role: string) => OPERATIONS.map((o) => o.operation).filter((o) => ROLES.indexOf(o["x-required-role"]) <= ROLES.indexOf(role)).map((o) => o.operationId).sort();
 const fault = (name: string) => FAULTS.find((f) => f.name === name)!;
 
 export class World {
@@ -81,7 +80,7 @@ export class World {
 
   signIn(name: string, role: S["Role"]): [string, S["SessionView"]] {
     const key = randomBytes(18).toString("hex");
-    const session: S["SessionView"] & { permissions: string[] } = { user: { name, role }, permissions: permissionsOf(role), csrf_token: randomBytes(12).toString("hex") };
+    const session: S["SessionView"] = { user: { name, role }, permissions: permissionsOf(role), csrf_token: randomBytes(12).toString("hex") };
     this.sessions.set(key, session);
     return [key, session];
   }

@@ -4,7 +4,7 @@
 //! need to know who asks; what a request contains is never told to someone who may not send it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use engine::command::Role;
 use model::Actor;
 use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::Operation;
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -41,31 +42,9 @@ impl Table {
     /// # Panics
     /// An operation does not say who may call it.
     pub(crate) fn of(document: &OpenApi, base: &str) -> Self {
-        let mut needs = HashMap::new();
-        for (path, item) in &document.paths.paths {
-            let operations = [
-                (Method::GET, &item.get),
-                (Method::PUT, &item.put),
-                (Method::POST, &item.post),
-                (Method::DELETE, &item.delete),
-                (Method::PATCH, &item.patch),
-            ];
-            for (method, operation) in operations {
-                let Some(operation) = operation else { continue };
-                let role = operation.extensions.as_ref().and_then(|e| e.get("x-required-role"));
-                let role = role.expect("every operation says who may call it; the tests check it");
-                let needed = match role.as_str() {
-                    Some("none") => Needs::Nothing,
-                    Some("session") => Needs::Session,
-                    Some("ingest") => Needs::Ingest,
-                    _ => {
-                        Needs::Role(serde_json::from_value(role.clone()).expect("a role; the tests check it"))
-                    }
-                };
-                needs.insert((method, format!("{base}{path}")), needed);
-            }
-        }
-        Self { needs: Arc::new(needs) }
+        let needs = operations(document)
+            .map(|(method, path, operation)| ((method, format!("{base}{path}")), needs_of(operation)));
+        Self { needs: Arc::new(needs.collect()) }
     }
 
     fn needs(&self, request: &Request) -> Option<Needs> {
@@ -73,6 +52,48 @@ impl Table {
         let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
         self.needs.get(&(method, path)).copied()
     }
+}
+
+fn operations(document: &OpenApi) -> impl Iterator<Item = (Method, &str, &Operation)> {
+    document.paths.paths.iter().flat_map(|(path, item)| {
+        let all = [
+            (Method::GET, &item.get),
+            (Method::PUT, &item.put),
+            (Method::POST, &item.post),
+            (Method::DELETE, &item.delete),
+            (Method::PATCH, &item.patch),
+        ];
+        all.into_iter().filter_map(|(method, operation)| Some((method, path.as_str(), operation.as_ref()?)))
+    })
+}
+
+fn needs_of(operation: &Operation) -> Needs {
+    let role = operation.extensions.as_ref().and_then(|e| e.get("x-required-role"));
+    let role = role.expect("every operation says who may call it; the tests check it");
+    match role.as_str() {
+        Some("none") => Needs::Nothing,
+        Some("session") => Needs::Session,
+        Some("ingest") => Needs::Ingest,
+        _ => Needs::Role(serde_json::from_value(role.clone()).expect("a role; the tests check it")),
+    }
+}
+
+/// Ids of the operations that a signed-in person of this role may call, sorted: a page offers no others.
+pub(crate) fn permissions(role: Role) -> Vec<String> {
+    static ALL: LazyLock<Vec<(String, Needs)>> = LazyLock::new(|| {
+        let document = crate::router::openapi();
+        let named =
+            operations(&document).filter_map(|(_, _, o)| Some((o.operation_id.clone()?, needs_of(o))));
+        let mut all: Vec<_> = named.collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    });
+    let may = |needs: Needs| match needs {
+        Needs::Nothing | Needs::Session => true,
+        Needs::Ingest => role >= Role::Operator,
+        Needs::Role(needed) => role >= needed,
+    };
+    ALL.iter().filter(|(_, needs)| may(*needs)).map(|(id, _)| id.clone()).collect()
 }
 
 /// Lets a request pass that its caller may make; handlers find the caller in its extensions.

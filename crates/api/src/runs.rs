@@ -206,7 +206,7 @@ pub struct RetryRequest {
     /// The step; the one that failed unless told.
     pub step: Option<usize>,
     /// What to give it in place of what it had.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     pub input: Option<Value>,
 }
 
@@ -216,7 +216,7 @@ pub struct SkipRequest {
     /// The step; the one that failed unless told.
     pub step: Option<usize>,
     /// What it is taken to have given; its input unless told.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     pub output: Option<Value>,
     /// Why.
     pub reason: String,

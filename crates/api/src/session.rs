@@ -66,8 +66,17 @@ impl TryFrom<SignInFields> for SignIn {
 pub struct SessionView {
     /// The user.
     pub user: SessionUser,
+    /// Ids of the operations that the user may call, sorted.
+    pub permissions: Vec<String>,
     /// Send it in `X-CSRF-Token` with every mutation.
     pub csrf_token: String,
+}
+
+impl SessionView {
+    fn of(name: String, role: Role, csrf_token: String) -> Self {
+        let permissions = crate::access::permissions(role);
+        Self { user: SessionUser { name, role }, permissions, csrf_token }
+    }
 }
 
 /// A user, as shown.
@@ -127,8 +136,7 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Json<Sess
     let ended = || Problem::new(Code::Unauthenticated, "there is no session; sign in");
     let cookie = caller::cookie(&headers).ok_or_else(ended)?;
     let (session, user) = app.auth.session(cookie, app.engine.now()).await?.ok_or_else(ended)?;
-    let user = SessionUser { name: user.name, role: user.role };
-    Ok(Json(SessionView { user, csrf_token: session.csrf_token }))
+    Ok(Json(SessionView::of(user.name, user.role, session.csrf_token)))
 }
 
 /// Signs out.
@@ -161,8 +169,8 @@ async fn note(app: &App, actor: Actor, action: &str, subject: &str, with: &str) 
 fn with_cookie(signed_in: SignedIn) -> Response {
     let cookie =
         format!("{}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200", caller::COOKIE, signed_in.cookie);
-    let user = SessionUser { name: signed_in.user.name, role: signed_in.user.role };
-    let mut response = Json(SessionView { user, csrf_token: signed_in.csrf_token }).into_response();
+    let view = SessionView::of(signed_in.user.name, signed_in.user.role, signed_in.csrf_token);
+    let mut response = Json(view).into_response();
     if let Ok(value) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, value);
     }

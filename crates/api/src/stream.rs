@@ -39,8 +39,21 @@ struct Tick {
 }
 
 /// Kinds that are shown; the others are of no use to a client, or secret.
-const SHOWN: [&str; 9] =
-    ["incident", "decision", "run", "service", "finding", "change", "autonomy", "stop_switch", "track"];
+const SHOWN: [&str; 13] = [
+    "incident",
+    "decision",
+    "run",
+    "approval",
+    "hold",
+    "workflow",
+    "schedule",
+    "service",
+    "finding",
+    "change",
+    "autonomy",
+    "stop_switch",
+    "track",
+];
 const PAGE: usize = 500;
 /// More missed changes than this are not sent one by one.
 const MAX_CATCH_UP: u64 = 5_000;

@@ -87,6 +87,9 @@ export const usePlanRun = () =>
 export const useBulkRuns = () =>
   useChange((body: BulkRequest) => request<BulkResult>("/runs/bulk", { method: "POST", body }), [["runs"], ["run"]]);
 
+/** Whether the server keeps a reason of an action on runs. */
+export const keepsReason = (action: BulkAction) => action === "pause" || action === "cancel";
+
 /** The same action on runs that were chosen one by one; what is refused is told and stops nothing. */
 export const useEachRun = () =>
   useChange(
@@ -96,7 +99,7 @@ export const useEachRun = () =>
         const offered = run.allowed_actions.find((a) => a.name === action);
         try {
           if (!offered) throw new Error("it cannot be done to this run");
-          await request<unknown>(offered.path, { method: offered.method, body: { reason } });
+          await request<unknown>(offered.path, { method: offered.method, body: keepsReason(action) ? { reason } : {} });
           answer.done += 1;
         } catch (e) {
           answer.refused.push({ id: run.id, reason: e instanceof ApiError ? e.detail || e.message : String(e) });

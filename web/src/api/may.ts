@@ -4,9 +4,9 @@ import { sessionQuery } from "./queries";
 import type { Operation } from "./types";
 import { words } from "@/lib/format";
 
-/** Why an operation of the API is not for this person; nothing when it is, or when the server does not say. */
+/** Why an operation of the API is not for this person; nothing when it is. */
 export function useRefusal(operation: Operation, deed: string): string | null {
   const { data: session } = useQuery(sessionQuery);
-  if (!session?.permissions || session.permissions.includes(operation)) return null;
+  if (!session || session.permissions.includes(operation)) return null;
   return `${words(session.user.role).toLowerCase()}s may not ${deed}; ask for another role`;
 }

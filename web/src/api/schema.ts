@@ -2508,7 +2508,7 @@ export interface components {
         /** @description What to begin again. */
         RetryRequest: {
             /** @description What to give it in place of what it had. */
-            input: Record<string, unknown>;
+            input?: Record<string, unknown> | null;
             /** @description The step; the one that failed unless told. */
             step?: number | null;
         };
@@ -2883,6 +2883,8 @@ export interface components {
         SessionView: {
             /** @description Send it in `X-CSRF-Token` with every mutation. */
             csrf_token: string;
+            /** @description Ids of the operations that the user may call, sorted. */
+            permissions: string[];
             /** @description The user. */
             user: components["schemas"]["SessionUser"];
         };
@@ -2927,7 +2929,7 @@ export interface components {
         /** @description What to take as done. */
         SkipRequest: {
             /** @description What it is taken to have given; its input unless told. */
-            output: Record<string, unknown>;
+            output?: Record<string, unknown> | null;
             /** @description Why. */
             reason: string;
             /** @description The step; the one that failed unless told. */

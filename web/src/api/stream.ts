@@ -23,17 +23,15 @@ export function staleKeys({ kind, id }: ChangeEvent): unknown[][] {
     case "run": return [["run", id], ["runs"], ["incident"]];
     case "approval": return [["approvals"], ["run"]];
     case "hold": return [["holds"], ["runs"], ["run"], ["schedules"]];
-    case "workflow": return [["workflow", id], ["workflows"], ["schedules"]];
+    // Its id carries the version that was stored.
+    case "workflow": return [["workflow", id.split(":")[0] ?? id], ["workflows"], ["schedules"]];
     case "schedule": return [["schedules"]];
     case "finding": return [["incident"], ["map"], ["service"]];
     case "service": return [["service", id], ["services"], ["map"], ["overview"]];
     case "change": return [["changes"], ["service"]];
     case "autonomy": return [["autonomy"]];
     case "stop_switch": return [["stop-switch"], ["overview"]];
-    case "token": return [["tokens"]];
-    case "outcome": case "track": return [["tracks"], ["runbooks"], ["runbook"], ["overview"]];
-    case "policy": return [["policy"]];
-    case "fault": case "demo": return [["demo"]];
+    case "track": return [["tracks"], ["runbooks"], ["runbook"], ["overview"]];
     default: return [["overview"]];
   }
 }

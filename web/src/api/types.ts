@@ -36,8 +36,7 @@ export type AutonomyGrant = Schemas["AutonomyGrant"];
 export type Actor = Schemas["Actor"];
 export type AuditRow = Schemas["AuditRow"];
 export type Problem = Schemas["Problem"];
-/** With the operations that the person may call, once the server tells them. */
-export type Session = Schemas["SessionView"] & { permissions?: string[] };
+export type Session = Schemas["SessionView"];
 export type AllowedAction = Schemas["AllowedAction"];
 export type IncidentSummary = Schemas["IncidentSummary"];
 export type StopSwitch = Schemas["StopSwitch"];

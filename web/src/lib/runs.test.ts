@@ -3,6 +3,7 @@ import type { StepItem } from "@/api/types";
 import { tally } from "./bulk";
 import { ganttRows, ganttScale } from "./gantt";
 import { jsonLines, parseJson } from "./json-lines";
+import { standsStill } from "./purpose";
 import { filterWords, readRunSearch, runFilter } from "./run-filter";
 import { toMs } from "./time";
 
@@ -99,4 +100,24 @@ describe("filters of runs", () => {
     expect(runFilter({ span: "1h" }, now + 10_000)).toEqual(runFilter({ span: "1h" }, now));
   });
   it("are said as a sentence", () => { expect(filterWords({ status: "running", workflow: "release", purpose: "incident" })).toBe("running runs of release started by an incident"); });
+});
+
+describe("why a run stands still", () => {
+  const check = (run: Partial<Parameters<typeof standsStill>[0]>, expected: string | null) => { expect(standsStill({ held_by: null, waits_for: null, ended_at: null, ...run })).toBe(expected); };
+  it("is who paused it or what holds it, before what it waits for", () => {
+    check({ held_by: "ana", waits_for: "somebody to let it go on" }, "paused by ana");
+    check({ held_by: "hold:all", waits_for: "somebody to let it go on" }, "held with every run");
+    check({ held_by: "hold:service:a:b", waits_for: "somebody to let it go on" }, "held with the runs on a:b");
+    check({ held_by: "hold:workflow:shop.sync" }, "held with the runs of shop.sync");
+  });
+  it("is said once, with the clock of the reader", () => {
+    check({ waits_for: "waits for run_1: at most 1 at once for one service" }, "waits for run_1: at most 1 at once for one service");
+    check({ waits_for: "a person's approval" }, "waits for a person's approval");
+    expect(standsStill({ waits_for: "time to pass, until 2026-01-01T10:20:30.000Z" })).toMatch(/^waits for time to pass, until \d\d:\d\d:\d\d$/);
+  });
+  it("is nothing for a run that works or is over", () => {
+    check({ waits_for: "the answer of process.restart" }, null);
+    check({ waits_for: "an event", ended_at: at(1) }, null);
+    check({}, null);
+  });
 });

@@ -31,6 +31,8 @@ async fn a_password_opens_a_session_until_sign_out() {
     let world = World::new().await;
     let answer = sign_in(&world, &right()).await.is(200);
     assert_eq!(answer.json()["user"], json!({"name": "admin", "role": "admin"}));
+    let may = answer.json()["permissions"].as_array().unwrap().clone();
+    assert!(may.contains(&json!("update_workflow")) && may.contains(&json!("get_run")), "{may:?}");
     let set = answer.header("set-cookie").to_owned();
     for flag in ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age="] {
         assert!(set.contains(flag), "{set}");

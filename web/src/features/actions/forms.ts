@@ -20,7 +20,7 @@ const FORMS: Record<string, Form> = {
   acknowledge: { look: "secondary", ask: "You take this incident. Automation goes on as the policy says; people see that someone looks.", fields: [] },
   resolve: { look: "secondary", ask: "Say that it is over. Findings that still fire will open a new incident.", fields: [{ kind: "text", name: "note", label: "What ended it", required: true }] },
   pause: { look: "secondary", ask: "The run finishes what it already asked for and asks for nothing more, until someone resumes it.", fields: [reason(false)] },
-  resume: { look: "primary", ask: "The run goes on from where it was paused.", fields: [reason(false)] },
+  resume: { look: "primary", ask: "The run goes on from where it was paused.", fields: [] },
   cancel: { look: "secondary", danger: true, ask: "The run ends after its current step. What it did so far is undone in reverse order, where an inverse exists.", fields: [reason(false)] },
   retry: { look: "secondary", ask: "This step and all after it are done again. Steps before it keep their results; the journal keeps both.", fields: [{ kind: "json", name: "input", label: "Input of the step", offer: "Edit the input first" }] },
   skip: { look: "secondary", ask: "The step is left out and the run goes on after it. Steps that need its output get what you give here.", fields: [reason(true), { kind: "json", name: "output", label: "Output instead", offer: "Give it an output" }] },

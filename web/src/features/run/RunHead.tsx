@@ -1,11 +1,11 @@
 /** What runs, where it stands, where it came from. */
 import { Link } from "@tanstack/react-router";
-import { ArrowLeft, CornerLeftUp, Hourglass, OctagonX } from "lucide-react";
+import { ArrowLeft, CirclePause, CornerLeftUp, Hourglass, OctagonX } from "lucide-react";
 import type { ReactNode } from "react";
 import type { RunDetail } from "@/api/types";
 import { useNow } from "@/lib/clock";
 import { words } from "@/lib/format";
-import { purposeWords, workflowTitle } from "@/lib/purpose";
+import { purposeWords, standsStill, workflowTitle } from "@/lib/purpose";
 import { duration, toMs } from "@/lib/time";
 import { Id } from "@/ui/Id";
 import { PageHead } from "@/ui/Panel";
@@ -19,6 +19,9 @@ type Props = { run: RunDetail; /** The instant that is looked at; none for now. 
 export function RunHead({ run, until, asked, actions }: Props) {
   const clock = useNow();
   const now = until ?? clock;
+  // What a run waits for is known of now only.
+  const still = until === null ? standsStill(run) : null;
+  const Still = run.held_by ? CirclePause : Hourglass;
   return (
     <>
       <Link to="/automation/runs" search={{}} className="mb-2 inline-flex min-h-6 items-center gap-1 text-xs text-faint hover:text-ink"><ArrowLeft aria-hidden className="size-3.5" />Runs</Link>
@@ -35,7 +38,7 @@ export function RunHead({ run, until, asked, actions }: Props) {
         )}
       >
         {run.error && <p className={`${strip} bg-bad-soft text-bad`}><OctagonX aria-hidden className="mt-0.5 size-4 shrink-0" /><span className="wrap-anywhere first-letter:uppercase">{run.error}{run.undone && !run.error.includes("undone") ? " – what it did was undone" : ""}</span></p>}
-        {run.waits_for && !run.ended_at && !asked && <p className={`${strip} bg-accent-soft text-accent`}><Hourglass aria-hidden className="mt-0.5 size-4 shrink-0" />Waits for {run.waits_for}</p>}
+        {still && !asked && <p className={`${strip} ${run.held_by ? "bg-warn-soft text-warn" : "bg-accent-soft text-accent"}`}><Still aria-hidden className="mt-0.5 size-4 shrink-0" /><span className="wrap-anywhere first-letter:uppercase">{still}</span></p>}
       </PageHead>
     </>
   );

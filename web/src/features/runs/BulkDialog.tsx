@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import { CircleCheck, CircleX } from "lucide-react";
 import { useState } from "react";
-import { useBulkRuns, useEachRun } from "@/api/actions";
+import { keepsReason, useBulkRuns, useEachRun } from "@/api/actions";
 import { PREVIEW_LIMIT } from "@/api/queries";
 import type { BulkAction, BulkResult, RunFilter, RunItem } from "@/api/types";
 import { tally } from "@/lib/bulk";
@@ -23,6 +23,7 @@ type Props = { action: BulkAction; title: string; runs: readonly RunItem[]; all:
 
 export function BulkDialog({ action, title, runs, all, open, filter, about, onClose, onDone }: Props) {
   const [reason, setReason] = useState("");
+  const asksWhy = keepsReason(action);
   const bulk = useBulkRuns();
   const each = useEachRun();
   const work = all ? bulk : each;
@@ -34,14 +35,14 @@ export function BulkDialog({ action, title, runs, all, open, filter, about, onCl
     else each.mutate({ runs: able, action, reason: reason.trim() });
   };
   return (
-    <Confirm title={`${title}: ${plural(able.length, "run")}${open ? " and more" : ""}?`} confirm={`${title} ${plural(able.length, "run")}`} look={action === "cancel" ? "danger" : "primary"} busy={work.isPending} error={work.error?.message} blocked={reason.trim() ? null : "say why"} onClose={onClose} onConfirm={go}>
+    <Confirm title={`${title}: ${plural(able.length, "run")}${open ? " and more" : ""}?`} confirm={`${title} ${plural(able.length, "run")}`} look={action === "cancel" ? "danger" : "primary"} busy={work.isPending} error={work.error?.message} blocked={asksWhy && !reason.trim() ? "say why" : null} onClose={onClose} onConfirm={go}>
       <p>{MEANS[action]}</p>
       <dl className="space-y-1 rounded-lg border px-3 py-2" aria-label="Look ahead">
         <div className="flex gap-2"><dt className="flex items-center gap-1.5 font-medium text-ok"><CircleCheck aria-hidden className="size-4" />{able.length}</dt><dd>{all ? `of the ${about}` : "of the chosen runs"}{open ? `, counted among the first ${String(PREVIEW_LIMIT)}` : ""}</dd></div>
         {refused.map((r) => <div key={r.reason} className="flex gap-2"><dt className="flex items-center gap-1.5 font-medium text-faint"><CircleX aria-hidden className="size-4" />{r.ids.length}</dt><dd>stay as they are: {r.reason}</dd></div>)}
       </dl>
-      <TextArea label="Reason" required maxLength={500} value={reason} onChange={(e) => { setReason(e.target.value); }} />
-      <p className="text-xs">Your name and the reason go into the journal of each run and into the audit log.</p>
+      {asksWhy && <TextArea label="Reason" required maxLength={500} value={reason} onChange={(e) => { setReason(e.target.value); }} />}
+      <p className="text-xs">{asksWhy ? "Your name and the reason go" : "Your name goes"} into the audit log, once for each run.</p>
     </Confirm>
   );
 }

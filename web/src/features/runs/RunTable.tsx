@@ -4,7 +4,7 @@ import { Check, Hourglass, X } from "lucide-react";
 import type { RunItem } from "@/api/types";
 import { useNow } from "@/lib/clock";
 import { shortId, words } from "@/lib/format";
-import { purposeWords, workflowTitle } from "@/lib/purpose";
+import { purposeWords, standsStill, workflowTitle } from "@/lib/purpose";
 import { duration, toMs } from "@/lib/time";
 import { Status } from "@/ui/Status";
 import { Time } from "@/ui/Time";
@@ -47,12 +47,13 @@ function Row({ run: r, chosen, locked, onChoose }: { run: RunItem; chosen: boole
 
 /** Done and failed steps, and what is going on or went wrong. */
 function Progress({ run: r }: { run: RunItem }) {
-  const text = r.waits_for && !r.ended_at ? `waits for ${r.waits_for}` : r.error ?? (r.ended_at || !r.current_step ? null : words(r.current_step));
+  const still = standsStill(r);
+  const text = still ?? r.error ?? (r.ended_at || !r.current_step ? null : words(r.current_step));
   return (
     <span className="flex min-w-0 items-center gap-2.5 text-xs">
       <span className="num flex shrink-0 items-center gap-0.5 text-soft"><Check aria-hidden className="size-3.5 text-ok" />{r.steps_done}<span className="sr-only"> steps done</span></span>
       {r.steps_failed > 0 && <span className="num flex shrink-0 items-center gap-0.5 text-bad"><X aria-hidden className="size-3.5" />{r.steps_failed}<span className="sr-only"> steps failed</span></span>}
-      {text && <span className={`flex min-w-0 items-center gap-1 ${r.error ? "text-bad" : "text-faint"}`} title={text}>{r.waits_for && !r.ended_at && <Hourglass aria-hidden className="size-3 shrink-0" />}<span className="truncate">{text}</span></span>}
+      {text && <span className={`flex min-w-0 items-center gap-1 ${r.error ? "text-bad" : "text-faint"}`} title={text}>{still && <Hourglass aria-hidden className="size-3 shrink-0" />}<span className="truncate">{text}</span></span>}
     </span>
   );
 }

@@ -22,6 +22,7 @@ export function SignInForm({ ticket, onDone }: { ticket: string | undefined; onD
   }, [ticket, mutate]);
 
   const problem = error instanceof ApiError ? error : null;
+  const byTicket = signIn.variables !== undefined && "ticket" in signIn.variables;
   return (
     <main className="flex min-h-dvh items-center justify-center px-4">
       <div className="w-full max-w-sm">
@@ -31,7 +32,7 @@ export function SignInForm({ ticket, onDone }: { ticket: string | undefined; onD
         <form className="space-y-4 rounded-xl border bg-panel p-5 shadow-(--shadow)" onSubmit={(e) => { e.preventDefault(); mutate({ username, password }, { onSuccess: onDone }); }}>
           <TextField label="Name" name="username" autoComplete="username" required value={username} onChange={(e) => { setUsername(e.target.value); }} />
           <TextField label="Password" name="password" type="password" autoComplete="current-password" required value={password} onChange={(e) => { setPassword(e.target.value); }} />
-          {problem && <p role="alert" className="rounded-md bg-bad-soft px-3 py-2 text-sm text-bad"><strong className="block">{ticket && spent.current ? "The ticket was not accepted" : problem.message}</strong>{problem.detail || "Use a name and a password, or ask for a new ticket."}</p>}
+          {problem && <p role="alert" className="rounded-md bg-bad-soft px-3 py-2 text-sm text-bad"><strong className="block">{byTicket ? "The ticket was not accepted" : problem.status === 401 ? "Name or password is wrong" : problem.message}</strong>{problem.status !== 401 && problem.detail ? problem.detail : (byTicket ? "A ticket works once. Use a name and a password, or ask for a new one." : "Mind capitals and the keyboard layout.")}</p>}
           <Button type="submit" look="primary" busy={isPending} className="w-full">{isPending && ticket ? "Signing in with the ticket…" : "Sign in"}</Button>
         </form>
         <p className="mt-4 text-xs text-faint">The first password is printed once, when the server starts for the first time.</p>
