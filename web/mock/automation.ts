@@ -288,7 +288,7 @@ export class Automation {
       steps: walk.map((w, i) => ({ ...w, around: w.around ?? undefined, from: 20 + i * 1_500, to: 20 + (i + 1) * 1_500 - 20, input: w.call ? input : {}, output: w.call ? { ok: true } : {}, ...(w.call === "approve" ? { input: { message: "Go on?", role: "approver" }, to: null } : {}) })),
     };
     this.own.push(run);
-    for (let i = 0; i <= walk.length; i += 1) setTimeout(() => { this.changed("run", run.id); }, 60 + i * 1_500);
+    for (let i = 0; i <= walk.length; i += 1) setTimeout(() => { this.changed("run", run.id); if (walk[i]?.call === "approve") this.changed("approval", run.id); }, 60 + i * 1_500);
     this.changed("run", run.id);
     return { id: run.id };
   }

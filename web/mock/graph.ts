@@ -17,19 +17,29 @@ function tasksOf(list: unknown, at: string): Task[] {
   });
 }
 
+const text = (v: unknown) => (typeof v === "string" ? v : JSON.stringify(v));
+function detailOf({ kind, task }: Task): string | undefined {
+  if (kind === "wait") return text(task.wait);
+  if (kind === "for") return text(objectOf(task.for).in);
+  if (kind === "fork" && objectOf(task.fork).compete === true) return "first wins";
+  if (kind === "raise") return text(objectOf(objectOf(task.raise).error).type ?? objectOf(task.raise).error);
+  return undefined;
+}
+
 export function graphOf(definition: unknown): FlowGraph {
   const graph: FlowGraph = { nodes: [{ id: "start", kind: "start", name: "start" }], edges: [] };
   const edge = (from: string, to: string | undefined, way: FlowEdge["way"], label?: string) => { if (to !== undefined) graph.edges.push({ from, to, way, ...(label ? { label } : {}) }); };
   const list = (tasks: Task[], parent: Task | null, part: FlowPart) => {
     tasks.forEach((t, i) => {
       const call = typeof t.task.call === "string" ? t.task.call : t.kind === "run" ? `run.${Object.keys(objectOf(t.task.run))[0] ?? ""}` : undefined;
-      graph.nodes.push({ id: t.id, kind: t.kind, name: t.name, ...(call ? { call } : {}), ...(parent ? { parent: parent.id, part } : {}) });
+      const detail = detailOf(t);
+      graph.nodes.push({ id: t.id, kind: t.kind, name: t.name, ...(call ? { call } : {}), ...(detail ? { detail } : {}), ...(typeof t.task.if === "string" ? { condition: t.task.if } : {}), ...(parent ? { parent: parent.id, part } : {}) });
       inside(t);
       if (part === "branch") return;
       const to = (then: unknown): string | undefined => (then === "end" ? "end" : then === "exit" ? (parent ? undefined : "end") : typeof then === "string" && then !== "continue" ? tasks.find((o) => o.name === then)?.id : tasks[i + 1]?.id ?? (parent ? undefined : "end"));
       if (t.kind === "switch" && Array.isArray(t.task.switch)) {
         const cases = t.task.switch.flatMap((c) => Object.entries(objectOf(c)));
-        for (const [name, c] of cases) edge(t.id, to(objectOf(c).then), "case", name);
+        for (const [name, c] of cases) { const { then, when } = objectOf(c); edge(t.id, to(then), "case", typeof when === "string" ? `${name}: ${when}` : name); }
         if (cases.every(([, c]) => objectOf(c).when !== undefined)) edge(t.id, to(t.task.then), "next", "otherwise");
       } else if (t.kind !== "raise") edge(t.id, to(t.task.then), t.task.then === undefined ? "next" : "then");
     });

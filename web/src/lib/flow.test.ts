@@ -15,6 +15,11 @@ describe("a diagram", () => {
     expect(nodes.map((n) => n.id)).toEqual(["start", "/do/0/check", "/do/1/restart", "end"]);
     expect(lines).toEqual(["start>/do/0/check", "/do/0/check>/do/1/restart", "/do/1/restart>end"]);
   });
+  it("says how long a task waits in words, and of a case its name before its condition", () => {
+    const { nodes, edges } = draw({ do: [{ rest: { wait: { seconds: 2 } } }, { nap: { wait: "PT5S" } }, { choose: { switch: [{ big: { when: ".n > 1", then: "end" } }, { other: { then: "end" } }] } }] });
+    expect(nodes.flatMap((n) => n.detail ?? [])).toEqual(["2 seconds", "PT5S"]);
+    expect(edges.filter((e) => e.from.endsWith("choose")).map((e) => [e.label, e.hint])).toEqual([["big", "big: .n > 1"]]);
+  });
   it("leads from the last task inside to what comes after the task around it", () => {
     const { lines, groups, nodes } = draw({
       do: [

@@ -3,11 +3,26 @@
  * from the last task of a list to what comes after the task around it.
  */
 import type { FlowEdge, FlowGraph, FlowNode } from "@/api/types";
+import { parseJson } from "./json-lines";
+import { durationWords } from "./schedule-words";
 
-export type DrawnEdge = { from: string; to: string; label?: string; dashed: boolean };
+export type DrawnEdge = { from: string; to: string; label?: string; /** More than the label says. */ hint?: string; dashed: boolean };
 export type DrawnFlow = { nodes: (FlowNode & { again?: string })[]; edges: DrawnEdge[]; groups: string[] };
 
 const ONWARD: readonly FlowEdge["way"][] = ["next", "then", "case"];
+
+/** A case is `name: condition`: the name is drawn, the rest is said on a closer look. */
+function named(label: string | undefined): Pick<DrawnEdge, "label" | "hint"> {
+  if (!label) return {};
+  const [name = label] = label.split(": ");
+  return name === label ? { label } : { label: name, hint: label };
+}
+
+/** How long it waits is JSON where the document writes an object. */
+function shortDetail({ kind, detail = "" }: FlowNode): string {
+  const read = kind === "wait" && detail.startsWith("{") ? parseJson(detail) : null;
+  return read && "value" in read ? durationWords(read.value) : detail;
+}
 
 export function drawnFlow({ nodes, edges }: FlowGraph): DrawnFlow {
   const known = new Map(nodes.map((n) => [n.id, n]));
@@ -24,7 +39,7 @@ export function drawnFlow({ nodes, edges }: FlowGraph): DrawnFlow {
   };
   const drawn = new Map<string, DrawnEdge>();
   const draw = (from: string, to: string, label: string | undefined, dashed: boolean) => {
-    if (from !== to && known.has(from) && known.has(to) && !drawn.has(`${from}>${to}`)) drawn.set(`${from}>${to}`, { from, to, dashed, ...(label ? { label } : {}) });
+    if (from !== to && known.has(from) && known.has(to) && !drawn.has(`${from}>${to}`)) drawn.set(`${from}>${to}`, { from, to, dashed, ...named(label) });
   };
   for (const e of edges) {
     if (e.way === "retry") continue;
@@ -32,5 +47,5 @@ export function drawnFlow({ nodes, edges }: FlowGraph): DrawnFlow {
     else for (const from of exits(e.from)) draw(from, e.to, e.label, e.way === "loop");
   }
   const again = new Map(edges.filter((e) => e.way === "retry").map((e) => [e.from, e.label ?? "again"]));
-  return { nodes: nodes.map((n) => ({ ...n, ...(again.has(n.id) ? { again: again.get(n.id) } : {}) })), edges: [...drawn.values()], groups: [...children.keys()] };
+  return { nodes: nodes.map((n) => ({ ...n, ...(n.detail ? { detail: shortDetail(n) } : {}), ...(again.has(n.id) ? { again: again.get(n.id) } : {}) })), edges: [...drawn.values()], groups: [...children.keys()] };
 }

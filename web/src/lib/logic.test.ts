@@ -120,10 +120,10 @@ describe("life line of a repaired incident", () => {
 });
 
 describe("the readable part of a runbook page", () => {
-  it("has neither front matter nor the workflow", () => {
-    expect(readable("---\ntitle: x\n---\n\n# X\n\n```yaml workflow\ndo: []\n```\n\n```sh\nls\n```\n")).toBe("# X\n\n\n\n```sh\nls\n```");
+  it("has neither front matter nor title nor the workflow", () => {
+    expect(readable("---\ntitle: x\n---\n\n# X\n\n```yaml workflow\ndo: []\n```\n\n```sh\nls\n```\n")).toBe("```sh\nls\n```");
   });
-  it("leaves a page without them alone", () => { expect(readable("# X\n\n---\n\ntext\n\n---")).toBe("# X\n\n---\n\ntext\n\n---"); });
+  it("leaves a page without them alone", () => { expect(readable("## X\n\n---\n\ntext\n\n---")).toBe("## X\n\n---\n\ntext\n\n---"); });
 });
 
 describe("highlight", () => {

@@ -3,5 +3,7 @@ export function readable(markdown: string): string {
   return markdown
     .replace(/^\uFEFF?---\r?\n[\s\S]*?\r?\n---[ \t]*(\r?\n|$)/, "")
     .replace(/^(`{3,}|~{3,})ya?ml workflow[^\n]*\n[\s\S]*?^\1[ \t]*$/gm, "")
-    .trim();
+    .trim()
+    // The title stands above the page already.
+    .replace(/^# [^\n]*\n+/, "");
 }

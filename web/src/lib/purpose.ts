@@ -1,7 +1,7 @@
 /** Why a run exists and what it runs, in words. */
 import type { RunItem, RunPurpose } from "@/api/types";
 import { words } from "./format";
-import { clock, toMs } from "./time";
+import { withClock } from "./time";
 
 export function purposeWords(p: RunPurpose): string {
   switch (p.type) {
@@ -19,7 +19,6 @@ export const workflowId = (workflow: string): string => workflow.split(":")[0] ?
 /** `shop.nightly-report` → `Nightly report`. */
 export const workflowTitle = (workflow: string): string => words(workflowId(workflow).replace(/^[^.]*\./, ""));
 
-const INSTANT = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 /** A run that only waits for what it called works. */
 const WORKS = "the answer of ";
 
@@ -31,6 +30,6 @@ export function standsStill(run: Pick<RunItem, "held_by" | "waits_for" | "ended_
     if (hold !== "hold") return `paused by ${run.held_by}`;
     return scope === "all" ? "held with every run" : `held with the runs ${scope === "service" ? "on" : "of"} ${name.join(":")}`;
   }
-  const text = run.waits_for?.replace(/^waits for /, "").replace(INSTANT, (at) => clock(toMs(at)));
+  const text = run.waits_for && withClock(run.waits_for.replace(/^waits for /, ""));
   return !text || text.startsWith(WORKS) ? null : `waits for ${text}`;
 }

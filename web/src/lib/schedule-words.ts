@@ -5,7 +5,7 @@ export type ScheduleWords = { kind: "cron" | "every" | "after" | "on" | "other";
 
 const UNITS = ["days", "hours", "minutes", "seconds", "milliseconds"] as const;
 
-function durationWords(v: unknown): string {
+export function durationWords(v: unknown): string {
   if (typeof v === "string") return v;
   const parts = UNITS.flatMap((u) => { const n = asObject(v)[u]; return typeof n === "number" ? [`${String(n)} ${n === 1 ? u.slice(0, -1) : u}`] : []; });
   return parts.length > 0 ? parts.join(" ") : JSON.stringify(v);
@@ -23,7 +23,7 @@ function eventWords(on: unknown): string {
 export function scheduleWords(schedule: unknown): ScheduleWords | null {
   if (isEmpty(schedule)) return null;
   const s = asObject(schedule);
-  if (typeof s.cron === "string") return { kind: "cron", how: "at set times", what: s.cron };
+  if (typeof s.cron === "string") return { kind: "cron", how: "at set times", what: s.cron.replace(/^(?:CRON_)?TZ=(\S+) (.+)$/, "$2, time of $1") };
   if (s.every !== undefined && s.every !== null) return { kind: "every", how: "every", what: durationWords(s.every) };
   if (s.after !== undefined && s.after !== null) return { kind: "after", how: "after the last one ended, by", what: durationWords(s.after) };
   if (s.on !== undefined && s.on !== null) return { kind: "on", how: "on", what: eventWords(s.on) };

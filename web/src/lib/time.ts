@@ -60,3 +60,6 @@ export function full(at: number): string {
 export const RANGES = { "5m": 5 * MINUTE, "15m": 15 * MINUTE, "1h": HOUR, "6h": 6 * HOUR, "24h": DAY } as const;
 export type Range = keyof typeof RANGES;
 export const isRange = (text: unknown): text is Range => typeof text === "string" && text in RANGES;
+
+/** A sentence of the server with its instants as the clock of the reader; with the date where it is another day. */
+export const withClock = (text: string): string => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (at) => (new Date(at).toDateString() === new Date().toDateString() ? clock(toMs(at)) : full(toMs(at))));

@@ -21,7 +21,7 @@ export function RunbooksPage() {
           <li key={r.name} data-row className="relative flex flex-col rounded-xl border bg-panel p-4 shadow-(--shadow) hover:border-line-strong">
             <h2 className="font-semibold"><Link to="/automation/runbooks/$name" params={{ name: r.name }} className="before:absolute before:inset-0">{r.title}</Link></h2>
             <p className="mt-1 flex-1 text-sm text-soft">{r.summary}</p>
-            <p className="mt-3 flex flex-wrap gap-1">{r.handles.map((h) => <span key={h} className="rounded bg-raised px-1.5 py-0.5 text-xs text-soft">{words(h)}</span>)}</p>
+            {r.handles.length > 0 && <p className="mt-3 flex flex-wrap gap-1">{r.handles.map((h) => <span key={h} className="rounded bg-raised px-1.5 py-0.5 text-xs text-soft">{words(h)}</span>)}</p>}
             <TrackRecord tracks={r.track} brief />
           </li>
         ))}

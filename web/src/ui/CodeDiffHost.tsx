@@ -7,7 +7,7 @@ import { useEffect, useRef } from "react";
 import { codeRoot, codeTheme } from "./code-theme";
 import type { DiffProps } from "./CodeEditor";
 
-const reading = (label: string): Extension => [lineNumbers(), yaml(), codeTheme, EditorState.readOnly.of(true), EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" })];
+const reading = (label: string): Extension => [lineNumbers(), EditorView.lineWrapping, yaml(), codeTheme, EditorState.readOnly.of(true), EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" })];
 const collapseUnchanged = { margin: 3, minSize: 6 };
 
 export default function CodeDiffHost({ label, before, after, sideBySide }: DiffProps) {

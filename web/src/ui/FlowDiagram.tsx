@@ -99,7 +99,7 @@ export default function FlowDiagram({ graph, steps = [], open, onOpen, label = "
   );
 }
 
-function Edge({ points, label, dashed, taken }: { points: Point[]; label?: string; dashed: boolean; taken: boolean }) {
+function Edge({ points, label, hint, dashed, taken }: { points: Point[]; label?: string; hint?: string; dashed: boolean; taken: boolean }) {
   const end = points.at(-1);
   const bend = points[1];
   const up = (points.at(-2)?.y ?? 0) > (end?.y ?? 0);
@@ -109,7 +109,7 @@ function Edge({ points, label, dashed, taken }: { points: Point[]; label?: strin
     <g className={taken ? "text-accent" : "text-line-strong"}>
       <path d={curve(points)} fill="none" className="stroke-current" strokeWidth={taken ? 2 : 1.25} strokeLinejoin="round" strokeDasharray={dashed ? "4 4" : undefined} />
       {end && <path d={up ? `M${String(end.x)},${String(end.y)} l-4,7 h8 z` : `M${String(end.x)},${String(end.y)} l-4,-7 h8 z`} className="fill-current" />}
-      {label && bend && <text x={bend.x + (leftward ? -5 : 5)} y={bend.y} textAnchor={leftward ? "end" : "start"} className="fill-faint text-[10px]">{cut(label, 28)}</text>}
+      {label && bend && <text x={bend.x + (leftward ? -5 : 5)} y={bend.y} textAnchor={leftward ? "end" : "start"} className="fill-faint text-[10px]">{hint && <title>{hint}</title>}{cut(label, 28)}</text>}
     </g>
   );
 }

@@ -49,6 +49,10 @@ export function TryPanel({ id, text, dirty, valid, fields, services, run, onStar
   );
 }
 
+const UNKNOWN = "<depends on ";
+/** What is not known before the run is not named as if it were a name. */
+const wouldWords = (c: RunPlan["calls"][number]): string => (c.would.includes(UNKNOWN) ? `call ${c.function} with what an earlier step gives` : c.would);
+
 function PlanView({ plan }: { plan: RunPlan }) {
   return (
     <>
@@ -59,7 +63,7 @@ function PlanView({ plan }: { plan: RunPlan }) {
             <li key={`${c.path}${String(i)}`} className="grid grid-cols-[1.75rem_minmax(0,1fr)_auto] gap-x-2 border-b px-4 py-2.5 last:border-b-0">
               <span aria-hidden className="num text-sm text-faint">{i + 1}</span>
               <span className="min-w-0">
-                <span className="block text-sm font-medium">{c.would}</span>
+                <span className={`block text-sm font-medium ${c.certain && c.would.startsWith("fail: ") ? "text-bad" : ""}`}>{wouldWords(c)}</span>
                 <span className="block font-mono text-xs text-faint wrap-anywhere">{c.function} · {c.path}</span>
                 <details className="mt-1"><summary className="min-h-6 w-fit text-xs text-soft">Parameters</summary><JsonTree label={`Parameters of ${c.path}`} value={c.parameters} /></details>
               </span>

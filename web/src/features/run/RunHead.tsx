@@ -38,7 +38,7 @@ export function RunHead({ run, until, asked, actions }: Props) {
         )}
       >
         {run.error && <p className={`${strip} bg-bad-soft text-bad`}><OctagonX aria-hidden className="mt-0.5 size-4 shrink-0" /><span className="wrap-anywhere first-letter:uppercase">{run.error}{run.undone && !run.error.includes("undone") ? " – what it did was undone" : ""}</span></p>}
-        {still && !asked && <p className={`${strip} ${run.held_by ? "bg-warn-soft text-warn" : "bg-accent-soft text-accent"}`}><Still aria-hidden className="mt-0.5 size-4 shrink-0" /><span className="wrap-anywhere first-letter:uppercase">{still}</span></p>}
+        {still && !(run.held_by ? run.held_by.startsWith("hold:") : asked) && <p className={`${strip} ${run.held_by ? "bg-warn-soft text-warn" : "bg-accent-soft text-accent"}`}><Still aria-hidden className="mt-0.5 size-4 shrink-0" /><span className="wrap-anywhere first-letter:uppercase">{still}</span></p>}
       </PageHead>
     </>
   );

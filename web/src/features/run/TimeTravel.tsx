@@ -1,10 +1,12 @@
 /** The journal of a run, and a way to see the run as it was after any of its records. */
 import { useInfiniteQuery } from "@tanstack/react-query";
 import clsx from "clsx";
+import type { CSSProperties } from "react";
 import { ChevronFirst, ChevronLast, ChevronLeft, ChevronRight, Radio } from "lucide-react";
 import { journalQuery } from "@/api/queries";
 import type { JournalItem, RunDetail } from "@/api/types";
 import { words } from "@/lib/format";
+import { withClock } from "@/lib/time";
 import { Button, IconButton } from "@/ui/Button";
 import { Panel } from "@/ui/Panel";
 import { Empty, ErrorView, Skeleton } from "@/ui/States";
@@ -31,7 +33,7 @@ export function TimeTravel({ run, at, onAt }: { run: RunDetail; at: number | und
           <>
             <div className="flex flex-wrap items-center gap-x-2 border-b px-3 py-1.5">
               <span className="flex"><IconButton label="First record" icon={ChevronFirst} onClick={() => { go(0); }} /><IconButton label="Record before" icon={ChevronLeft} onClick={() => { go(current - 1); }} /></span>
-              <input type="range" aria-label="Look at the run after record" aria-valuetext={record ? `record ${String(record.sequence)}: ${record.summary}` : undefined} min={0} max={newest} value={current} onChange={(e) => { go(Number(e.target.value)); }} className="h-6 min-w-24 flex-1 accent-accent-solid" />
+              <input type="range" aria-label="Look at the run after record" aria-valuetext={record ? `record ${String(record.sequence)}: ${withClock(record.summary)}` : undefined} min={0} max={newest} value={current} onChange={(e) => { go(Number(e.target.value)); }} className="slider h-6 min-w-24 flex-1" style={{ "--at": `${String(newest > 0 ? (current / newest) * 100 : 100)}%` } as CSSProperties} />
               <span className="flex"><IconButton label="Next record" icon={ChevronRight} onClick={() => { go(current + 1); }} /><IconButton label="Newest record" icon={ChevronLast} onClick={() => { onAt(undefined); }} /></span>
               <span className="num text-xs text-soft">{current + 1} of {records.length}{journal.hasNextPage ? "+" : ""}</span>
             </div>
@@ -49,7 +51,7 @@ function RecordRow({ record: r, state, onGo }: { record: JournalItem; state: "he
       <span className="num text-xs text-faint">{r.sequence}</span>
       <Time at={r.at} as="clock-ms" className="font-mono text-xs text-faint" />
       <span className="hidden truncate text-xs text-soft sm:block">{words(r.type)}</span>
-      <span className="truncate">{r.summary}</span>
+      <span className="truncate" title={r.summary}>{withClock(r.summary)}</span>
     </button>
   );
 }

@@ -66,7 +66,7 @@ function TextSearch({ value, onChange }: { value: string; onChange: (text: strin
   return (
     <span className="relative w-full sm:w-64">
       <Search aria-hidden className="pointer-events-none absolute top-2 left-2.5 size-4 text-faint" />
-      <input data-search type="search" aria-label="Search runs" placeholder="Id, error, step, input…" value={text} onChange={(e) => { type(e.target.value); }} className={`${inputClass} w-full pl-8`} />
+      <input data-search type="search" aria-label="Search runs" placeholder="Id, workflow, service, error…" value={text} onChange={(e) => { type(e.target.value); }} className={`${inputClass} w-full pl-8`} />
     </span>
   );
 }
