@@ -2,7 +2,8 @@ import { defineConfig } from "@playwright/test";
 
 /** With HOMEOSTAT_URL the tests speak to that server; without it they start the mock and serve the built dashboard from it. */
 const live = process.env.HOMEOSTAT_URL;
-const port = 4410;
+/** Another one lets two suites run beside each other, each with a mock of its own. */
+const port = Number(process.env.PORT ?? 4410);
 /** How many times as long as on an idle machine to wait before something counts as missing; a cold, busy machine loads the editor slowly. */
 const patience = Number(process.env.PATIENCE ?? 3);
 

@@ -117,8 +117,8 @@ const workflows = createRoute({
   component: lazyRouteComponent(() => import("./routes/WorkflowsPage"), "WorkflowsPage"),
 });
 
-type EditorSearch = { tab?: "try" | "history"; left?: string; right?: string; layout?: "unified" };
-const editorSearch = (s: Record<string, unknown>): EditorSearch => ({ tab: s.tab === "try" || s.tab === "history" ? s.tab : undefined, left: text(s.left), right: text(s.right), layout: s.layout === "unified" ? s.layout : undefined });
+type EditorSearch = { tab?: "try" | "history"; left?: string; right?: string; layout?: "unified" | "side" };
+const editorSearch = (s: Record<string, unknown>): EditorSearch => ({ tab: s.tab === "try" || s.tab === "history" ? s.tab : undefined, left: text(s.left), right: text(s.right), layout: s.layout === "unified" || s.layout === "side" ? s.layout : undefined });
 
 const workflow = createRoute({
   getParentRoute: () => app,

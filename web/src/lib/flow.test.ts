@@ -17,7 +17,7 @@ describe("a diagram", () => {
   });
   it("says how long a task waits in words, and of a case its name before its condition", () => {
     const { nodes, edges } = draw({ do: [{ rest: { wait: { seconds: 2 } } }, { nap: { wait: "PT5S" } }, { choose: { switch: [{ big: { when: ".n > 1", then: "end" } }, { other: { then: "end" } }] } }] });
-    expect(nodes.flatMap((n) => n.detail ?? [])).toEqual(["2 seconds", "PT5S"]);
+    expect(nodes.flatMap((n) => n.detail ?? [])).toEqual(["2 seconds", "5 seconds"]);
     expect(edges.filter((e) => e.from.endsWith("choose")).map((e) => [e.label, e.hint])).toEqual([["big", "big: .n > 1"]]);
   });
   it("leads from the last task inside to what comes after the task around it", () => {
@@ -67,7 +67,10 @@ describe("schedules", () => {
   it("are said in words", () => {
     check({ cron: "0 3 * * *" }, "at set times 0 3 * * *");
     check({ every: { minutes: 15, seconds: 1 } }, "every 15 minutes 1 second");
-    check({ every: "PT15M" }, "every PT15M");
+    check({ every: "PT15M" }, "every 15 minutes");
+    check({ after: "P1DT30S" }, "after the last one ended, by 1 day 30 seconds");
+    check({ every: "${ .often }" }, "every ${ .often }");
+    check({ cron: "CRON_TZ=Europe/Berlin 0 8 * * 1-5" }, "at set times 0 8 * * 1-5, time of Europe/Berlin");
     check({ after: { hours: 1 } }, "after the last one ended, by 1 hour");
     check({ on: { one: { with: { type: "com.a" } } } }, "on com.a");
     check({ on: { any: [{ with: { type: "a" } }, {}] } }, "on a or any event");

@@ -20,8 +20,9 @@ function named(label: string | undefined): Pick<DrawnEdge, "label" | "hint"> {
 
 /** How long it waits is JSON where the document writes an object. */
 function shortDetail({ kind, detail = "" }: FlowNode): string {
-  const read = kind === "wait" && detail.startsWith("{") ? parseJson(detail) : null;
-  return read && "value" in read ? durationWords(read.value) : detail;
+  if (kind !== "wait") return detail;
+  const read = detail.startsWith("{") ? parseJson(detail) : null;
+  return durationWords(read && "value" in read ? read.value : detail);
 }
 
 export function drawnFlow({ nodes, edges }: FlowGraph): DrawnFlow {

@@ -5,8 +5,14 @@ export type ScheduleWords = { kind: "cron" | "every" | "after" | "on" | "other";
 
 const UNITS = ["days", "hours", "minutes", "seconds", "milliseconds"] as const;
 
+/** `PT15M` → `15 minutes`; what is no such duration stays as it is. */
+function isoWords(text: string): string {
+  const found = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/.exec(text)?.slice(1);
+  return found?.some(Boolean) ? durationWords(Object.fromEntries(found.flatMap((n, i) => (n ? [[UNITS[i], Number(n)]] : [])))) : text;
+}
+
 export function durationWords(v: unknown): string {
-  if (typeof v === "string") return v;
+  if (typeof v === "string") return isoWords(v);
   const parts = UNITS.flatMap((u) => { const n = asObject(v)[u]; return typeof n === "number" ? [`${String(n)} ${n === 1 ? u.slice(0, -1) : u}`] : []; });
   return parts.length > 0 ? parts.join(" ") : JSON.stringify(v);
 }

@@ -130,7 +130,7 @@ function TaskBox({ node: n, state, undone, open, onOpen }: { node: Placed; state
       <rect x={n.x - W / 2} y={n.y - H / 2} width={W} height={H} rx={9} className={clsx(open ? "fill-accent-soft" : "fill-panel", seen ? [toneInk(seen.tone), "stroke-current"] : "stroke-line-strong")} strokeWidth={open ? 3 : seen ? 2 : 1} strokeDasharray={n.condition ? "5 4" : undefined} />
       {seen && <seen.icon x={n.x + W / 2 - 27} y={n.y - 8} width={16} height={16} className={clsx(toneInk(seen.tone), seen.moves && "pulse")} />}
       <text x={n.x - W / 2 + 12} y={n.y - 3} className="fill-ink text-[13px] font-medium">{cut(words(n.name), 21)}</text>
-      <text x={n.x - W / 2 + 12} y={n.y + 13} className="fill-faint font-mono text-[10px]">{cut(below, 29)}</text>
+      <text x={n.x - W / 2 + 12} y={n.y + 13} className="fill-faint font-mono text-[10px]">{cut(below, seen ? 25 : 29)}</text>
     </g>
   );
 }

@@ -9,7 +9,7 @@ import { Panel } from "@/ui/Panel";
 import { Empty, ErrorView, Skeleton } from "@/ui/States";
 import { Time } from "@/ui/Time";
 
-export type Compare = { left?: string; right?: string; layout?: "unified" };
+export type Compare = { left?: string; right?: string; layout?: "unified" | "side" };
 type Props = { id: string; draft: string | null; compare: Compare; blocked: string | null; onCompare: (c: Compare) => void; onTake: (source: string) => void };
 const DRAFT = "draft";
 
@@ -21,7 +21,8 @@ export function HistoryPanel({ id, draft, compare, blocked, onCompare, onTake }:
   const left = chosen(compare.left) ?? versions?.find((v) => v.version !== right)?.version ?? right;
   if (error) return <ErrorView error={error} />;
   if (!versions) return <Skeleton className="h-64 w-full" />;
-  const sideBySide = compare.layout !== "unified";
+  // Two texts beside each other need room; who asks for it gets it.
+  const sideBySide = compare.layout ? compare.layout === "side" : window.matchMedia("(min-width: 48rem)").matches;
   const textOf = (which: string | undefined) => (which === DRAFT ? draft : (versions.find((v) => v.version === which)?.source ?? null));
   const [before, after] = [textOf(left), textOf(right)];
   const options = [...(draft === null ? [] : [[DRAFT, "your draft"] as const]), ...versions.map((v) => [v.version, v.current ? `${v.version} (newest)` : v.version] as const)];
@@ -39,7 +40,7 @@ export function HistoryPanel({ id, draft, compare, blocked, onCompare, onTake }:
           ))}
         </ol>
       </Panel>
-      <Panel flush title="What changed" actions={<Segmented label="Layout" value={sideBySide ? "side" : "unified"} options={[["side", "Side by side"], ["unified", "In one"]]} onChange={(l) => { onCompare({ ...compare, layout: l === "unified" ? "unified" : undefined }); }} />}>
+      <Panel flush title="What changed" actions={<Segmented label="Layout" value={sideBySide ? "side" : "unified"} options={[["side", "Side by side"], ["unified", "In one"]]} onChange={(l) => { onCompare({ ...compare, layout: l }); }} />}>
         {versions.length < 2 && draft === null ? <Empty icon={GitCompareArrows} title="There is one version">Each time it is saved, a version is added; what changed between any two shows here.</Empty> : (
           <div className="p-4">
             <div className="mb-3 flex flex-wrap items-end gap-2">
