@@ -37,8 +37,8 @@ const look = EditorView.theme({
   ".cm-searchMatch": { backgroundColor: "var(--warn-soft)", outline: "1px solid var(--warn)" },
   ".cm-changedLine, .cm-insertedLine": { backgroundColor: "var(--ok-soft) !important" },
   "&.cm-merge-a .cm-changedLine, .cm-deletedLine, .cm-deletedChunk": { backgroundColor: "var(--bad-soft) !important" },
-  "&.cm-merge-b .cm-changedText, .cm-insertedLine .cm-changedText, .cm-changedLine .cm-changedText": { background: "color-mix(in srgb, var(--ok) 24%, transparent)" },
-  "&.cm-merge-a .cm-changedText, .cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--bad) 24%, transparent)" },
+  "&.cm-merge-b .cm-changedText, .cm-insertedLine .cm-changedText, .cm-changedLine .cm-changedText": { background: "color-mix(in srgb, var(--ok) 13%, transparent)" },
+  "&.cm-merge-a .cm-changedText, .cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--bad) 13%, transparent)" },
   // Their own glyphs are in few fonts.
   ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: "'·····' !important" },
   ".cm-collapsedLines": { background: "var(--raised)", color: "var(--soft)", padding: "4px 12px", fontFamily: "system-ui, sans-serif", fontSize: "12px" },

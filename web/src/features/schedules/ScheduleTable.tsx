@@ -22,8 +22,8 @@ export function ScheduleTable({ items, actions }: { items: readonly ScheduleItem
             </span>
             <span className="min-w-0"><Next schedule={s} events={said?.kind === "on"} /></span>
             <span className="min-w-0 text-xs text-faint">
-              {s.last_run ? <><Link to="/automation/runs/$id" params={{ id: s.last_run }} search={{}} className="text-sm text-accent hover:underline">last run</Link>{s.last_due_at && <> <Time at={s.last_due_at} /></>}</> : "has not run yet"}
-              <Link to="/automation/runs" search={{ workflow: s.workflow }} className="ml-3 text-accent hover:underline">its runs</Link>
+              {s.last_run ? <><Link to="/automation/runs/$id" params={{ id: s.last_run }} search={{}} className="text-sm text-accent underline">last run</Link>{s.last_due_at && <> <Time at={s.last_due_at} /></>}</> : "has not run yet"}
+              <Link to="/automation/runs" search={{ workflow: s.workflow }} className="ml-3 text-accent underline">its runs</Link>
             </span>
             <span className="flex flex-wrap gap-2">{actions(s)}</span>
           </li>
