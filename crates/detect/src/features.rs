@@ -43,7 +43,7 @@ impl Features {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             seconds: Seconds::new(settings),
-            templates: Templates::new(settings.max_templates),
+            templates: Templates::new(settings.max_services),
             counters: Counters::new(settings.max_series),
             calls: Calls::new(settings.max_services),
         }

@@ -16,7 +16,7 @@ mod histogram;
 mod proportion;
 mod settings;
 mod stats;
-mod templates;
+pub mod templates;
 pub mod univariate;
 
 pub use detection::{Detection, Output, RestoreError};

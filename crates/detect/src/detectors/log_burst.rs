@@ -175,7 +175,7 @@ impl Detector for LogBurst {
         if log.level >= LogLevel::Warn {
             let lines = self.patterns.entry(&line.id, || Lines::new(seen.at, &log.service));
             lines.add(seen.at);
-            lines.template = Some((line.id.clone(), line.template.clone()));
+            lines.template = Some((line.id.to_string(), line.template.to_string()));
             lines.samples.clear();
             lines.samples.push_back(sample(&log.body));
         }

@@ -101,8 +101,8 @@ impl LogNewPattern {
                 service: &log.service,
                 instance: log.attributes.get("instance").map(String::as_str),
                 subject: Subject::LogTemplate {
-                    template_id: line.id.clone(),
-                    template: line.template.clone(),
+                    template_id: line.id.to_string(),
+                    template: line.template.to_string(),
                 },
                 severity: match log.level {
                     LogLevel::Fatal => Severity::High,
