@@ -3,6 +3,7 @@
 
 mod anomaly;
 mod faults;
+mod log_templates;
 mod start;
 mod workflow;
 
@@ -25,6 +26,8 @@ pub(crate) enum Name {
     Workflow,
     /// The streaming detector on labelled series.
     Anomaly,
+    /// The template miner on labelled log files.
+    LogTemplates,
     /// Every fault of the demo, from injection to recovery, on real processes.
     Faults,
 }
@@ -44,6 +47,10 @@ pub(crate) fn run(name: Name, options: &Options) -> Result<(), String> {
         Name::Anomaly => {
             let data = options.data.as_ref().ok_or("give the folder with the labelled series: --data DIR")?;
             anomaly::run(data, options.json)
+        }
+        Name::LogTemplates => {
+            let data = options.data.as_ref().ok_or("give the folder with the labelled logs: --data DIR")?;
+            log_templates::run(data, options.json)
         }
         Name::Start => start::run(options.runs.unwrap_or(20), options.json),
         Name::Faults => faults::run(options.runs.unwrap_or(5), &options.faults, options.json),

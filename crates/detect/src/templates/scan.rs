@@ -94,7 +94,6 @@ impl Scan {
             at = self.token(line, at);
             debug_assert!(at > start);
         }
-        self.join();
     }
 
     /// The form of a token.
@@ -106,7 +105,13 @@ impl Scan {
         let from = self.form.len() as u32;
         self.form.extend_from_slice(form);
         let form = (from, self.form.len() as u32);
+        self.add(class, raw, form);
+    }
+
+    fn add(&mut self, class: Class, raw: (usize, usize), form: (u32, u32)) {
         self.tokens.push(Token { class, form, raw: (raw.0 as u32, raw.1 as u32), run: 1 });
+        let kept = self.joined();
+        self.tokens.truncate(kept);
     }
 
     /// Reads the token at `at`; gives where the next one begins.
@@ -157,7 +162,7 @@ impl Scan {
             } else {
                 Class::Mixed
             };
-            self.tokens.push(Token { class, form, raw: (raw.0 as u32, raw.1 as u32), run: 1 });
+            self.add(class, raw, form);
         }
     }
 
@@ -181,19 +186,10 @@ impl Scan {
         }
     }
 
-    /// Joins what is one value in several tokens: `host:port`, `12 KB`, and lists of values.
-    fn join(&mut self) {
-        let mut kept = 0;
-        for i in 0..self.tokens.len() {
-            self.tokens[kept] = self.tokens[i];
-            kept += 1;
-            kept = self.joined(kept);
-        }
-        self.tokens.truncate(kept);
-    }
-
-    fn joined(&mut self, kept: usize) -> usize {
-        let [.., before, middle, last] = self.tokens[..kept].as_mut() else { return kept };
+    /// Joins what is one value in several tokens: `host:port`, `12 KB`, and lists of values. Gives how many are left.
+    fn joined(&mut self) -> usize {
+        let kept = self.tokens.len();
+        let [.., before, middle, last] = self.tokens.as_mut_slice() else { return kept };
         let of = |t: &Token| &self.form[t.form.0 as usize..t.form.1 as usize];
         let (first, between, after) = (of(before), of(middle), of(last));
         let is_value = last.class == Class::Value;
@@ -335,6 +331,7 @@ mod tests {
             ("illegal instruction......0", "illegal instruction......<*>"),
             ("application_1445144423722_0020 ended", "<*> ended"),
             ("no value here", "no value here"),
+            (&format!("delete {}", "blk_3814 ".repeat(150)), "delete <*>"),
             ("", ""),
             ("ärger mit ÖL 5", "ärger mit ÖL <*>"),
         ] {
