@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use engine::command::{AllowedAction, Command, Role};
+use engine::command::{AllowedAction, Command, Refusal, Role};
 use engine::operate::{RunCommand, approval_actions};
 use engine::records::{Record, name_of};
 use engine::runs::{Approval, ApprovalState};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::page::{Body, Page, Path, Query, check_prose, limit};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// A question, with what can be done about it.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -29,6 +29,7 @@ pub struct ApprovalItem {
 /// Conditions on questions.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub struct ApprovalFilter {
     /// Where it stands.
     pub state: Option<ApprovalState>,
@@ -42,6 +43,7 @@ pub struct ApprovalFilter {
 
 /// An answer.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Answer {
     /// Why.
     #[serde(default)]
@@ -110,6 +112,16 @@ async fn give(
     let asker = caller.require(Role::Operator)?;
     check_prose("/note", &note)?;
     let approval = ApprovalId::parse(id).map_err(|detail| Problem::invalid("id", detail))?;
-    app.engine.ask(asker, Command::Runs(RunCommand::Answer { approval, approve, note })).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let command = Command::Runs(RunCommand::Answer { approval, approve, note });
+    let Err(refusal) = app.engine.ask(asker.clone(), command).await else {
+        return Ok(StatusCode::NO_CONTENT);
+    };
+    // The loop knows only questions that are open; the store says what became of the others.
+    if matches!(refusal, Refusal::NotFound(_)) {
+        let known = app.engine.records().get::<Approval>(id).await?;
+        let known = known.ok_or_else(|| Problem::not_found("approval", id))?;
+        let why = known.refuse(&asker).unwrap_or_else(|| refusal.to_string());
+        return Err(Problem::new(Code::Conflict, why));
+    }
+    Err(refusal.into())
 }

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::page::{Body, check_prose, limit};
 use crate::problem::Problem;
-use crate::runs::{RunFilter, find};
+use crate::runs::{IS_OVER, RunFilter, find};
 
 /// Most runs one request changes.
 const MAX_BULK: usize = 1_000;
@@ -33,6 +33,7 @@ pub enum BulkAction {
 
 /// A change of every run that fits.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct BulkRequest {
     /// What to do.
     pub action: BulkAction,
@@ -106,7 +107,10 @@ fn note(result: &mut BulkResult, id: &RunId, outcome: Result<Reply, Refusal>) {
     match outcome {
         Ok(_) => result.done += 1,
         Err(refusal) => {
-            result.refused.push(BulkRefusal { id: id.clone(), reason: refusal.to_string() });
+            // The loop knows only runs that are not over.
+            let over = matches!(refusal, Refusal::NotFound(_));
+            let reason = if over { IS_OVER.to_owned() } else { refusal.to_string() };
+            result.refused.push(BulkRefusal { id: id.clone(), reason });
         }
     }
 }

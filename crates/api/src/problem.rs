@@ -134,7 +134,18 @@ impl Problem {
         // What was asked for may be as long as a request line may be; an answer repeats only its beginning.
         let shown: String = id.chars().take(120).collect();
         let more = if shown.len() < id.len() { "…" } else { "" };
-        Self::new(Code::NotFound, format!("there is no {what} {shown:?}{more}"))
+        let lists = match what {
+            "run" => "; `GET /api/v1/runs` lists runs",
+            "workflow" => "; `GET /api/v1/workflows` lists workflows",
+            "approval" => "; `GET /api/v1/approvals` lists questions",
+            "schedule" => "; `GET /api/v1/schedules` lists workflows that have one",
+            "incident" => "; `GET /api/v1/incidents` lists incidents",
+            "decision" => "; `GET /api/v1/decisions` lists decisions",
+            "service" => "; `GET /api/v1/services` lists services",
+            "runbook" => "; `GET /api/v1/runbooks` lists runbooks",
+            _ => "",
+        };
+        Self::new(Code::NotFound, format!("there is no {what} {shown:?}{more}{lists}"))
     }
 
     /// A parameter or body is wrong.
@@ -164,6 +175,7 @@ impl From<Refusal> for Problem {
         let code = match refusal {
             Refusal::NotFound(_) => Code::NotFound,
             Refusal::Conflict(_) | Refusal::Moved => Code::Conflict,
+            Refusal::Forbidden(_) => Code::Forbidden,
             Refusal::Invalid(_) => Code::InvalidRequest,
             Refusal::Stopping => Code::Unavailable,
         };

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use engine::command::{AllowedAction, Asker, Command, Reply, Role};
+use engine::command::{AllowedAction, Asker, Command, Refusal, Reply, Role};
 use engine::operate::{RunCommand, run_actions, step_actions};
 use engine::records::{Record, name_of};
 use engine::runs::Change;
@@ -22,11 +22,13 @@ use crate::workflows::Graph;
 const MAX_CHILDREN: usize = 1_000;
 /// Pages that are looked through for a text before a page is given as it is.
 const MAX_LOOKED: usize = 20;
+/// Why nothing can be done about a run.
+pub(crate) const IS_OVER: &str = "it is over; `retry` begins a step of it again";
 
 /// Conditions on runs; all must hold.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
 #[into_params(parameter_in = Query)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RunFilter {
     /// Status.
     pub status: Option<RunStatus>,
@@ -165,6 +167,7 @@ pub struct RunDetail {
 /// Which record a run is shown at.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub struct AtRecord {
     /// Only the records up to this one; all unless told.
     pub at: Option<u64>,
@@ -172,6 +175,7 @@ pub struct AtRecord {
 
 /// What to run.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RunRequest {
     /// Runbook name, or `namespace.name` with or without `:version`.
     pub workflow: String,
@@ -194,6 +198,7 @@ pub struct RunStarted {
 
 /// Why.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Reason {
     /// In a person's words.
     #[serde(default)]
@@ -202,6 +207,7 @@ pub struct Reason {
 
 /// What to begin again.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RetryRequest {
     /// The step; the one that failed unless told.
     pub step: Option<usize>,
@@ -212,6 +218,7 @@ pub struct RetryRequest {
 
 /// What to take as done.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SkipRequest {
     /// The step; the one that failed unless told.
     pub step: Option<usize>,
@@ -224,6 +231,7 @@ pub struct SkipRequest {
 
 /// The version to follow.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct MigrateRequest {
     /// The version; the newest unless told.
     pub version: Option<String>,
@@ -319,6 +327,7 @@ pub struct JournalItem {
 /// A page of a journal.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub struct JournalRange {
     /// Only records after this one.
     pub after: Option<u64>,
@@ -380,7 +389,9 @@ pub async fn create(
         return Err(Problem::new(Code::Internal, "the engine started no run"));
     };
     let run = app.engine.records().get::<Run>(id.as_str()).await?;
-    if run.is_some_and(|run| run.workflow != workflow || !is_of(&run.input, &input)) {
+    let known = app.engine.overlook().library.find(&workflow);
+    let name = known.map_or_else(|| engine::runs::split_name(&workflow).0.to_owned(), |(name, _)| name);
+    if run.is_some_and(|run| run.workflow != name || !is_of(&run.input, &input)) {
         let detail =
             format!("the Idempotency-Key was used for another request, which started {id}; use a new key");
         return Err(Problem::new(Code::Conflict, detail));
@@ -396,9 +407,17 @@ fn is_of(input: &Value, asked: &Value) -> bool {
     }
 }
 
-async fn ask(app: &App, asker: Asker, command: RunCommand) -> Result<StatusCode, Problem> {
-    app.engine.ask(asker, Command::Runs(command)).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn ask(app: &App, asker: Asker, id: &str, command: RunCommand) -> Result<StatusCode, Problem> {
+    match app.engine.ask(asker, Command::Runs(command)).await {
+        Ok(_) => Ok(StatusCode::NO_CONTENT),
+        // The loop knows only runs that are not over.
+        Err(Refusal::NotFound(_)) => {
+            let known = app.engine.records().get::<Run>(id).await?;
+            known.ok_or_else(|| Problem::not_found("run", id))?;
+            Err(Problem::new(Code::Conflict, IS_OVER))
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
 }
 
 fn id_of(id: &str) -> Result<RunId, Problem> {
@@ -417,7 +436,7 @@ pub async fn pause(
 ) -> Result<StatusCode, Problem> {
     let asker = caller.require(Role::Operator)?;
     check_prose("/reason", &reason)?;
-    ask(&app, asker, RunCommand::Pause { run: id_of(&id)?, reason }).await
+    ask(&app, asker, &id, RunCommand::Pause { run: id_of(&id)?, reason }).await
 }
 
 /// Lets a held run go on.
@@ -429,7 +448,7 @@ pub async fn resume(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let asker = caller.require(Role::Operator)?;
-    ask(&app, asker, RunCommand::Resume(id_of(&id)?)).await
+    ask(&app, asker, &id, RunCommand::Resume(id_of(&id)?)).await
 }
 
 /// Ends a run; what it did is undone.
@@ -444,7 +463,7 @@ pub async fn cancel(
 ) -> Result<StatusCode, Problem> {
     let asker = caller.require(Role::Operator)?;
     check_prose("/reason", &reason)?;
-    ask(&app, asker, RunCommand::Cancel { run: id_of(&id)?, reason }).await
+    ask(&app, asker, &id, RunCommand::Cancel { run: id_of(&id)?, reason }).await
 }
 
 /// Begins a step of a run again, and everything after it; also of a run that is over.

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use engine::command::{AllowedAction, Command, Role, action};
+use engine::command::{AllowedAction, Command, Refusal, Role, action};
 use engine::operate::RunCommand;
 use engine::runs::Scheduled;
 use model::{RunId, Timestamp};
@@ -62,6 +62,7 @@ impl ScheduleItem {
 
 /// Whether a schedule shall start runs.
 #[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ScheduleRequest {
     /// Whether it shall.
     pub enabled: bool,
@@ -89,7 +90,10 @@ pub async fn update(
     let asker = caller.require(Role::Admin)?;
     let role = asker.role;
     let command = RunCommand::SetSchedule { workflow: workflow.clone(), enabled: wanted.enabled };
-    app.engine.ask(asker, Command::Runs(command)).await?;
+    app.engine.ask(asker, Command::Runs(command)).await.map_err(|refusal| match refusal {
+        Refusal::NotFound(_) => Problem::not_found("schedule", &workflow),
+        other => other.into(),
+    })?;
     let schedules = app.engine.overlook().schedules;
     let found = schedules.iter().find(|s| s.state.workflow == workflow);
     found.map(|s| Json(ScheduleItem::of(s, role))).ok_or_else(|| Problem::not_found("schedule", &workflow))

@@ -145,6 +145,7 @@ pub struct WorkflowVersion {
 
 /// The text of a workflow.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct WorkflowSource {
     /// YAML or JSON.
     pub source: String,
@@ -174,6 +175,7 @@ pub struct Validation {
 
 /// What to try.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PlanRequest {
     /// A known workflow.
     #[serde(default)]

@@ -195,17 +195,17 @@ impl Situation {
         if self.runs.get(&id).is_some() {
             return Ok(Reply::Run(id));
         }
-        let pinned = self
-            .runs
-            .library
-            .get(workflow)
-            .ok_or_else(|| Refusal::NotFound(format!("there is no workflow or runbook {workflow:?}")))?;
+        let (name, pinned) = self.runs.library.find(workflow).ok_or_else(|| {
+            Refusal::NotFound(format!(
+                "there is no workflow or runbook {workflow:?}; `homeostat workflow list` shows what there is"
+            ))
+        })?;
         if !input.is_object() {
             return Err(Refusal::Invalid("the input of a workflow must be a JSON object".into()));
         }
         let order = Order {
             id: id.clone(),
-            workflow: workflow.to_owned(),
+            workflow: name,
             service: touched(&pinned, &input),
             pinned,
             purpose: RunPurpose::Manual { actor: asker.name().to_owned() },

@@ -87,6 +87,9 @@ pub enum Refusal {
     /// It cannot be done now.
     #[error("{0}")]
     Conflict(String),
+    /// It can be done, and not by whoever asks.
+    #[error("{0}")]
+    Forbidden(String),
     /// The request itself is wrong.
     #[error("{0}")]
     Invalid(String),

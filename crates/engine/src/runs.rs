@@ -9,6 +9,7 @@ mod carry;
 mod events;
 mod journal;
 mod library;
+mod lifecycle;
 mod revise;
 mod schedules;
 
@@ -131,6 +132,16 @@ pub(crate) struct Runs {
     queue: VecDeque<RunId>,
     /// Events that were made here and are to be folded before anything else.
     inbox: VecDeque<(RunId, Event)>,
+    /// Lifecycle events, with the run each tells of, to be given to those who asked for them.
+    announced: VecDeque<(RunId, Value)>,
+    /// How many lifecycle events were made.
+    told: u64,
+    /// Types of the lifecycle events that schedules wait for.
+    heard: BTreeSet<String>,
+    /// Runs that listen to lifecycle events.
+    observers: BTreeSet<RunId>,
+    /// Runs that were called by those.
+    silent: BTreeSet<RunId>,
     holds: Holds,
     /// Resumed runs whose pending calls are asked for once everything may go on.
     deferred: Vec<RunId>,
@@ -255,8 +266,12 @@ impl Runs {
     }
 
     fn drain(&mut self, told: &mut Told) {
-        while let Some((id, event)) = self.inbox.pop_front() {
-            self.fold(&id, event, told);
+        loop {
+            while let Some((id, event)) = self.inbox.pop_front() {
+                self.fold(&id, event, told);
+            }
+            let Some((of, event)) = self.announced.pop_front() else { break };
+            self.announce(&of, &event, told);
         }
     }
 
@@ -305,6 +320,7 @@ impl Runs {
         self.stale.remove(id);
         self.timers.retain(|(_, run, _)| run != id);
         self.listens.drop_run(id);
+        self.forget_observer(id);
         self.withdraw_approvals(id, told);
         let run = active.run;
         let status = name_of(&run.status);

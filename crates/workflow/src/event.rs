@@ -254,6 +254,8 @@ pub enum Effect {
         path: String,
         /// When.
         at: Timestamp,
+        /// Why, for a task that failed.
+        error: Option<Box<WorkflowError>>,
     },
     /// The run ended well.
     Finished {

@@ -14,6 +14,7 @@ use model::{RunId, StepStatus, Timestamp};
 use serde_json::Value;
 
 use crate::definition::Definition;
+use crate::error::WorkflowError;
 use crate::event::{Change, Effect, Event};
 use crate::plan::dry::Dry;
 use crate::state::{
@@ -160,7 +161,17 @@ impl Machine<'_> {
     }
 
     fn tell(&mut self, change: Change, path: &str) {
-        self.effects.push(Effect::Lifecycle { change, path: path.to_owned(), at: self.state.now });
+        self.effects.push(Effect::Lifecycle {
+            change,
+            path: path.to_owned(),
+            at: self.state.now,
+            error: None,
+        });
+    }
+
+    fn tell_fault(&mut self, path: String, error: &WorkflowError) {
+        let (at, error) = (self.state.now, Some(Box::new(error.clone())));
+        self.effects.push(Effect::Lifecycle { change: Change::Faulted, path, at, error });
     }
 
     fn node(&self, id: NodeId) -> &Node {

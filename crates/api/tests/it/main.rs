@@ -3,15 +3,21 @@
 //! Requests go straight into the router; what a socket would add is tested with the binary.
 
 mod access;
+mod approvals;
 mod audit;
 mod control;
 mod guard;
 mod health;
+mod holds;
+mod hostile;
 mod ingest;
+mod lifecycle;
 mod lists;
 mod openapi;
+mod runs;
 mod session;
 mod stream;
 mod things;
 mod tokens;
+mod workflows;
 mod world;

@@ -213,8 +213,42 @@ impl World {
         self.ask("DELETE", &format!("/api/v1{path}"))
     }
 
+    /// Stores a workflow `test.<name>`; `rest` is what comes after `document`.
+    pub(crate) async fn save(&self, admin: &str, name: &str, rest: &str) {
+        self.save_version(admin, name, "1.0.0", rest).await;
+    }
+
+    pub(crate) async fn save_version(&self, admin: &str, name: &str, version: &str, rest: &str) {
+        let source = document(name, version, rest);
+        let body = json!({"source": source});
+        self.put(&format!("/workflows/test.{name}")).token(admin).json(&body).send().await.is(200);
+    }
+
+    /// Starts `test.<name>` and gives the run's path.
+    pub(crate) async fn run(&self, token: &str, name: &str, input: Value) -> String {
+        let body = json!({"workflow": format!("test.{name}"), "input": input});
+        let started = self.post("/runs").token(token).json(&body).send().await.is(201).json();
+        format!("/runs/{}", started["id"].as_str().unwrap())
+    }
+
+    /// Waits until a run has this status.
+    pub(crate) async fn status(&self, run: &str, token: &str, wanted: &str) -> Value {
+        self.until(run, token, |detail| detail["status"] == wanted).await
+    }
+
+    /// Actions in the audit log, newest first.
+    pub(crate) async fn audit(&self, admin: &str) -> Vec<Value> {
+        let rows = self.get("/audit?limit=1000").token(admin).send().await.is(200).json();
+        rows["items"].as_array().unwrap().clone()
+    }
+
     /// Asks again until the answer is as wanted; fails after a bound.
-    pub(crate) async fn until(&self, path: &str, token: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(
+        &self,
+        path: &str,
+        token: &str,
+        mut wanted: impl FnMut(&Value) -> bool,
+    ) -> Value {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let answer = self.get(path).token(token).send().await;
@@ -225,6 +259,11 @@ impl World {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+/// A workflow document `test.<name>`.
+pub(crate) fn document(name: &str, version: &str, rest: &str) -> String {
+    format!("document: {{dsl: '1.0.3', namespace: test, name: {name}, version: '{version}'}}\n{rest}\n")
 }
 
 /// A request being written.

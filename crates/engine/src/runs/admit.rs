@@ -197,7 +197,8 @@ impl Runs {
     /// Why a run may not begin now, for people.
     fn why_not_now(&self, run: &Run) -> Option<String> {
         if let Some(hold) = self.holds.items.iter().find(|h| h.scope.covers(run)) {
-            return Some(format!("{} is held by {}: {}", hold.scope.words(), hold.by, hold.reason));
+            let why = if hold.reason.is_empty() { String::new() } else { format!(": {}", hold.reason) };
+            return Some(format!("{} is held by {}{why}", hold.scope.words(), hold.by));
         }
         // A run that another run waits for must not wait for it in turn.
         if matches!(run.purpose, model::RunPurpose::Subflow { .. }) {

@@ -88,9 +88,25 @@ impl Approval {
     /// Why somebody may not answer it, for people.
     #[must_use]
     pub fn refuse(&self, asker: &Asker) -> Option<String> {
-        if self.state != ApprovalState::Pending {
-            return Some(format!("it is {} already", name_of(&self.state)));
+        self.refuse_state().or_else(|| self.refuse_asker(asker))
+    }
+
+    /// Why nobody may answer it any more.
+    fn refuse_state(&self) -> Option<String> {
+        match self.state {
+            ApprovalState::Pending => None,
+            ApprovalState::Expired => {
+                Some("nobody answered in time; start or retry the run to ask again".into())
+            }
+            ApprovalState::Withdrawn => Some("the run no longer asks".into()),
+            ApprovalState::Approved | ApprovalState::Rejected => {
+                let by = self.by.as_deref().unwrap_or("somebody");
+                Some(format!("it was {} by {by} already", name_of(&self.state)))
+            }
         }
+    }
+
+    fn refuse_asker(&self, asker: &Asker) -> Option<String> {
         if asker.role < self.role {
             return Some(format!("needs the role {}", name_of(&self.role)));
         }
@@ -211,8 +227,11 @@ impl Runs {
             .approvals
             .get(id)
             .ok_or_else(|| Refusal::NotFound(format!("no run waits for an answer to {id}")))?;
-        if let Some(why) = question.refuse(asker) {
+        if let Some(why) = question.refuse_state() {
             return Err(Refusal::Conflict(why));
+        }
+        if let Some(why) = question.refuse_asker(asker) {
+            return Err(Refusal::Forbidden(why));
         }
         let (run, key, at) = (question.run.clone(), question.key.clone(), self.now);
         let state = if approve { ApprovalState::Approved } else { ApprovalState::Rejected };

@@ -36,11 +36,10 @@ impl Runs {
                     self.listens.remove(id, &listening);
                     told.unsubscribes.push((id.clone(), listening));
                 }
-                // The journal tells of these; there is nothing to carry out.
                 Effect::Lifecycle { .. }
                 | Effect::Finished { .. }
                 | Effect::Failed { .. }
-                | Effect::Cancelled { .. } => {}
+                | Effect::Cancelled { .. } => self.tell_of(id, &effect),
             }
         }
     }
@@ -149,6 +148,7 @@ impl Runs {
             correlation_id,
             depth,
         };
+        self.note_called(id, &order.id);
         self.enqueue(order, told);
         self.admit(told);
         if !waits {

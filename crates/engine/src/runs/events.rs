@@ -24,9 +24,9 @@ pub struct Subscribe {
 /// What runs listen to, by run and id of the listening; by literal event type for a quick look-up.
 #[derive(Debug, Default)]
 pub(crate) struct Listens {
-    by_id: BTreeMap<(RunId, String), Vec<EventFilter>>,
+    pub(super) by_id: BTreeMap<(RunId, String), Vec<EventFilter>>,
     /// Listenings of which every filter names a type. The others are under none.
-    by_type: BTreeMap<Option<String>, BTreeSet<(RunId, String)>>,
+    pub(super) by_type: BTreeMap<Option<String>, BTreeSet<(RunId, String)>>,
 }
 
 impl Listens {
@@ -61,6 +61,14 @@ impl Listens {
         for id in ids {
             self.remove(run, &id);
         }
+    }
+
+    /// Whom an event is for that only those hear who name its type.
+    pub(super) fn named(&self, event: &Value) -> Vec<(RunId, String)> {
+        let kind = event["type"].as_str().map(str::to_owned);
+        let places = kind.as_ref().and_then(|_| self.by_type.get(&kind)).into_iter().flatten();
+        let fits = |place: &&(RunId, String)| self.by_id[*place].iter().any(|f| workflow::matches(f, event));
+        places.filter(fits).cloned().collect()
     }
 
     /// Whom an event is for.
@@ -100,7 +108,10 @@ impl Runs {
                 let nonce = self.active.get(run).map_or_else(String::new, |a| a.state.nonce());
                 told.subscribes.push(Subscribe { run: run.clone(), id, parameters, nonce });
             }
-            None => self.listens.insert(run, id, filters),
+            None => {
+                self.note_observer(run, &filters);
+                self.listens.insert(run, id, filters);
+            }
         }
     }
 

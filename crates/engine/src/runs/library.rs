@@ -200,8 +200,14 @@ impl Library {
     /// A workflow by the name of its runbook, or by `namespace.name` with or without `:version`.
     #[must_use]
     pub fn get(&self, text: &str) -> Option<Arc<Pinned>> {
+        self.find(text).map(|(_, pinned)| pinned)
+    }
+
+    /// The same, with the name that lists, holds and limits know it by, however it was asked for.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<(String, Arc<Pinned>)> {
         if let Some(pinned) = self.shipped.get(text) {
-            return Some(Arc::clone(pinned));
+            return Some((text.to_owned(), Arc::clone(pinned)));
         }
         let (name, version) = split_name(text);
         if let Some(versions) = self.written.get(name) {
@@ -210,14 +216,14 @@ impl Library {
                 Some(version) => versions.get(&Version::of(version)),
             };
             if let Some(pinned) = found {
-                return Some(Arc::clone(pinned));
+                return Some((name.to_owned(), Arc::clone(pinned)));
             }
         }
-        let fits = |p: &&Arc<Pinned>| {
+        let fits = |(_, p): &(&String, &Arc<Pinned>)| {
             name_of(&p.definition) == name
                 && version.is_none_or(|v| v == "latest" || v == p.definition.document().version)
         };
-        self.shipped.values().find(fits).cloned()
+        self.shipped.iter().find(fits).map(|(id, pinned)| (id.clone(), Arc::clone(pinned)))
     }
 
     /// One version that somebody wrote.
@@ -257,7 +263,7 @@ impl Library {
             Some(version) => format!("{namespace}.{name}:{version}"),
             None => format!("{namespace}.{name}"),
         };
-        Some((format!("{namespace}.{name}"), self.get(&text)?))
+        self.find(&text)
     }
 }
 
@@ -284,6 +290,8 @@ mod tests {
         assert_eq!(found("a.b:1.2.3").as_deref(), Some("1.2.3"));
         assert_eq!(found("a.b:9.9.9"), None);
         assert_eq!(found("a.c"), None);
+        let name = library.find("a.b:1.2.3").map(|(name, _)| name);
+        assert_eq!(name.as_deref(), Some("a.b"), "a run is listed under one name, whatever it was asked by");
         library.remove("a.b");
         assert!(library.get("a.b").is_none());
     }

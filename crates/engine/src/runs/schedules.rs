@@ -59,6 +59,11 @@ pub struct Scheduled {
 }
 
 impl Scheduled {
+    /// The events that start runs, if any do.
+    pub(super) fn trigger(&self) -> Option<&workflow::Trigger> {
+        self.pinned.definition.schedule()?.on.as_ref()
+    }
+
     /// The schedule as the document says it, JSON.
     #[must_use]
     pub fn wanted(&self) -> Value {
@@ -83,6 +88,7 @@ impl Runs {
             let state = states.remove(&name).unwrap_or_default();
             self.schedule(&name, pinned, state, by_default);
         }
+        self.note_heard();
     }
 
     fn schedule(&mut self, name: &str, pinned: Arc<Pinned>, state: ScheduleState, by_default: bool) {
@@ -109,6 +115,7 @@ impl Runs {
             state.last_due_at = Some(self.now);
             self.schedule(name, pinned, state, true);
         }
+        self.note_heard();
     }
 
     /// Lets a schedule start runs, or not.
@@ -125,6 +132,7 @@ impl Runs {
         let state = ScheduleState { enabled: Some(enabled), last_due_at, ..known.state };
         told.ops.push(put(&state));
         self.schedule(name, known.pinned, state, enabled);
+        self.note_heard();
         Ok(())
     }
 
@@ -163,6 +171,9 @@ impl Runs {
             let Some(on) = scheduled.pinned.definition.schedule().and_then(|s| s.on.as_ref()) else {
                 continue;
             };
+            if !Self::may_start(name, on, event) {
+                continue;
+            }
             let before = scheduled.state.waiting.clone();
             let input = on.take(&mut scheduled.state.waiting, event);
             if scheduled.state.waiting != before {

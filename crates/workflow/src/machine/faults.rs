@@ -33,7 +33,7 @@ impl Machine<'_> {
         if let Some(step) = step {
             self.end_step(step, StepStatus::Faulted, Some(error.sentence()));
             let path = self.path(node);
-            self.tell(Change::Faulted, &path);
+            self.tell_fault(path, &error);
             let task = self.node(node).task.expect("a step is a task");
             if self.definition.task(task).compensates {
                 self.begin_undo(node, error, true);
