@@ -16,6 +16,8 @@ const REFERENCES: [(&str, &str); 5] = [
 ];
 const OPENAPI: &str = "docs/reference/openapi.json";
 const TYPES: &str = "web/src/api/schema.ts";
+/// The test that runs the official examples; it writes the page of results when told to, and compares it otherwise.
+const CONFORMANCE: [&str; 7] = ["test", "--quiet", "-p", "server", "--test", "it", "conformance"];
 
 /// Writes, or compares with `check`.
 pub(crate) fn run(check: bool) -> Result<(), String> {
@@ -47,6 +49,9 @@ pub(crate) fn run(check: bool) -> Result<(), String> {
         }
     }
     put(TYPES, &types(&openapi)?)?;
+    if !check {
+        run::plainly(run::cargo(&CONFORMANCE).env("UPDATE_CONFORMANCE", "1"))?;
+    }
     if stale.is_empty() {
         say::out(format!("generate: {} files are up to date", REFERENCES.len() + 1));
         return Ok(());

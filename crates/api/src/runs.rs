@@ -420,6 +420,14 @@ async fn ask(app: &App, asker: Asker, id: &str, command: RunCommand) -> Result<S
     }
 }
 
+async fn revise(app: &App, asker: &Asker, id: &str, change: Change) -> Result<StatusCode, Problem> {
+    match app.engine.change(asker, &id_of(id)?, &change).await {
+        Ok(_) => Ok(StatusCode::NO_CONTENT),
+        Err(Refusal::NotFound(_)) => Err(Problem::not_found("run", id)),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
 fn id_of(id: &str) -> Result<RunId, Problem> {
     RunId::parse(id).map_err(|detail| Problem::invalid("id", detail))
 }
@@ -478,8 +486,7 @@ pub async fn retry(
 ) -> Result<StatusCode, Problem> {
     let asker = caller.require(Role::Operator)?;
     let change = Change::Retry { step: wanted.step, input: wanted.input };
-    app.engine.change(&asker, &id_of(&id)?, &change).await?;
-    Ok(StatusCode::NO_CONTENT)
+    revise(&app, &asker, &id, change).await
 }
 
 /// Takes a step of a run as done, and goes on after it; also of a run that is over.
@@ -498,8 +505,7 @@ pub async fn skip(
         return Err(Problem::invalid("/reason", "say why the step is skipped"));
     }
     let change = Change::Skip { step: wanted.step, output: wanted.output, reason: wanted.reason };
-    app.engine.change(&asker, &id_of(&id)?, &change).await?;
-    Ok(StatusCode::NO_CONTENT)
+    revise(&app, &asker, &id, change).await
 }
 
 /// Lets a run follow another version of its workflow from where it stands.
@@ -517,6 +523,5 @@ pub async fn migrate(
     let (name, _) = engine::runs::split_name(&run.workflow);
     let text = wanted.version.map_or_else(|| name.to_owned(), |version| format!("{name}:{version}"));
     let to = app.engine.overlook().library.get(&text).ok_or_else(|| Problem::not_found("workflow", &text))?;
-    app.engine.change(&asker, &run.id, &Change::Migrate { to }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    revise(&app, &asker, &id, Change::Migrate { to }).await
 }

@@ -104,6 +104,11 @@ impl Situation {
     /// Takes what the runs told.
     pub(crate) fn hear(&mut self, mut told: Told, effects: &mut Effects) {
         effects.ops.append(&mut told.ops);
+        // A schedule that started a run, or whose run ended, says another time.
+        let by_itself = |r: &Run| matches!(r.purpose, RunPurpose::Schedule { .. } | RunPurpose::Event { .. });
+        if told.started.iter().chain(&told.ended).any(by_itself) {
+            self.outlook += 1;
+        }
         for mut dispatch in told.calls {
             let service = dispatch.call.parameters["service"].as_str();
             dispatch.host = service.and_then(|s| self.services.get(s)?.host.clone());

@@ -224,7 +224,7 @@ pub struct Situation {
     pub(crate) runs: Runs,
     /// Position in the bus of the newest events that runs were given.
     pub(crate) events_seen: u64,
-    outlook: u64,
+    pub(crate) outlook: u64,
     pub(crate) watches: BTreeMap<(RunId, String), Watch>,
     pub(crate) tracks: BTreeMap<(FailureClass, String), Track>,
     pub(crate) judged: VecDeque<(f64, bool)>,

@@ -189,13 +189,18 @@ pub(crate) enum Workflow {
         /// Its file.
         file: PathBuf,
     },
-    /// List runs, newest first.
+    /// Delete your own workflow in every version; runs under way go on.
+    Delete {
+        /// Its name: `namespace.name`.
+        workflow: String,
+    },
+    /// List runs, newest first, or do something to all that fit.
     Runs(RunsFilter),
     /// Start a workflow.
     Run {
         /// Its name: a runbook, or `namespace.name` with or without `:version`.
         workflow: String,
-        /// Its input, JSON.
+        /// Its input: JSON, or `@file` with JSON in it (`@-` reads standard input).
         #[arg(long, default_value = "{}")]
         input: String,
         /// Equal keys start one run.
@@ -243,6 +248,8 @@ pub(crate) enum Workflow {
         #[command(flatten)]
         scope: HoldScope,
     },
+    /// Show what is held, by whom and why.
+    Holds,
     /// Begin a step of a run again, and everything after it; also of a run that is over.
     Retry {
         /// Its id.
@@ -250,7 +257,7 @@ pub(crate) enum Workflow {
         /// The step; the one that failed unless told.
         #[arg(long)]
         step: Option<usize>,
-        /// What to give it in place of what it had, JSON.
+        /// What to give it in place of what it had: JSON or `@file`.
         #[arg(long)]
         input: Option<String>,
     },
@@ -261,7 +268,7 @@ pub(crate) enum Workflow {
         /// The step; the one that failed unless told.
         #[arg(long)]
         step: Option<usize>,
-        /// What it is taken to have given, JSON; its input unless told.
+        /// What it is taken to have given: JSON or `@file`; its input unless told.
         #[arg(long)]
         output: Option<String>,
         /// Why.
@@ -311,8 +318,8 @@ pub(crate) enum Workflow {
         /// The workflow.
         #[arg(requires = "enabled")]
         workflow: Option<String>,
-        /// Whether it shall start runs.
-        #[arg(long)]
+        /// Whether it shall start runs: true or false.
+        #[arg(long, requires = "workflow")]
         enabled: Option<bool>,
     },
 }

@@ -195,6 +195,14 @@ impl Client {
     }
 }
 
+/// A name as one segment of a path (RFC 3986), whatever it holds.
+#[must_use]
+pub(crate) fn segment(name: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:".contains(&b);
+    let byte = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+    name.bytes().map(byte).collect()
+}
+
 /// The innermost reason, without the URL around it.
 fn reason(error: &reqwest::Error) -> String {
     let mut inner: &dyn std::error::Error = error;

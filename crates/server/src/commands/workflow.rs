@@ -6,7 +6,7 @@ mod show;
 use serde_json::{Value, json};
 
 use crate::cli::{HoldScope, Output, RunsFilter, Workflow};
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, segment};
 use crate::output::{self, line, table, text};
 
 /// Everything about workflows and runs.
@@ -25,6 +25,12 @@ async fn ask(command: Workflow, client: &Client, output: &Output) -> Result<(), 
     match command {
         Workflow::Validate { .. } | Workflow::Diagram { .. } => Ok(()),
         Workflow::List => list(client, output).await,
+        Workflow::Delete { workflow } => {
+            let answer = client.delete(&format!("/workflows/{}", segment(&workflow))).await?;
+            told(output, &answer, "Deleted in every version; runs under way go on with theirs.");
+            Ok(())
+        }
+        Workflow::Holds => holds(client, output).await,
         Workflow::Save { file } => document::save(&file, client, output).await,
         Workflow::Runs(filter) => runs(client, output, &filter).await,
         Workflow::Run { workflow, input, dry_run: true, .. } => {
@@ -58,43 +64,84 @@ async fn operate(command: Workflow, client: &Client, output: &Output) -> Result<
     match command {
         Workflow::Pause { id: Some(id), reason, .. } => {
             let body = json!({"reason": reason});
-            post(client, output, &format!("/runs/{id}/pause"), &body, "Held before its next call.").await
+            post(
+                client,
+                output,
+                &format!("/runs/{}/pause", segment(&id)),
+                &body,
+                "Held before its next call.",
+            )
+            .await
         }
         Workflow::Pause { scope, reason, .. } => hold(client, output, &scope, true, &reason).await,
         Workflow::Resume { id: Some(id), .. } => {
-            post(client, output, &format!("/runs/{id}/resume"), &json!({}), "It goes on.").await
+            post(client, output, &format!("/runs/{}/resume", segment(&id)), &json!({}), "It goes on.").await
         }
         Workflow::Resume { scope, .. } => hold(client, output, &scope, false, "").await,
         Workflow::Retry { id, step, input } => {
             let input = input.map(|i| parsed("--input", &i)).transpose()?;
             let body = json!({"step": step, "input": input});
-            post(client, output, &format!("/runs/{id}/retry"), &body, "It goes on from that step.").await
+            post(
+                client,
+                output,
+                &format!("/runs/{}/retry", segment(&id)),
+                &body,
+                "It goes on from that step.",
+            )
+            .await
         }
         Workflow::Skip { id, step, output: given, reason } => {
             let given = given.map(|o| parsed("--output", &o)).transpose()?;
             let body = json!({"step": step, "output": given, "reason": reason});
-            post(client, output, &format!("/runs/{id}/skip"), &body, "Skipped; it goes on after it.").await
+            post(
+                client,
+                output,
+                &format!("/runs/{}/skip", segment(&id)),
+                &body,
+                "Skipped; it goes on after it.",
+            )
+            .await
         }
         Workflow::Migrate { id, version } => {
             let body = json!({"version": version});
-            post(client, output, &format!("/runs/{id}/migrate"), &body, "It follows that version now.").await
+            post(
+                client,
+                output,
+                &format!("/runs/{}/migrate", segment(&id)),
+                &body,
+                "It follows that version now.",
+            )
+            .await
         }
         Workflow::Cancel { id, reason } => {
             let said = "Cancelling; what it did is being undone.";
-            post(client, output, &format!("/runs/{id}/cancel"), &json!({"reason": reason}), said).await
+            post(client, output, &format!("/runs/{}/cancel", segment(&id)), &json!({"reason": reason}), said)
+                .await
         }
         Workflow::Approve { id, note } => {
-            post(client, output, &format!("/approvals/{id}/approve"), &json!({"note": note}), "Approved.")
-                .await
+            post(
+                client,
+                output,
+                &format!("/approvals/{}/approve", segment(&id)),
+                &json!({"note": note}),
+                "Approved.",
+            )
+            .await
         }
         Workflow::Reject { id, note } => {
-            post(client, output, &format!("/approvals/{id}/reject"), &json!({"note": note}), "Rejected.")
-                .await
+            post(
+                client,
+                output,
+                &format!("/approvals/{}/reject", segment(&id)),
+                &json!({"note": note}),
+                "Rejected.",
+            )
+            .await
         }
         Workflow::Approvals { all } => approvals(client, output, all).await,
         Workflow::Schedules { workflow: Some(workflow), enabled } => {
             let body = json!({"enabled": enabled});
-            let item = client.put(&format!("/schedules/{workflow}"), &body).await?;
+            let item = client.put(&format!("/schedules/{}", segment(&workflow)), &body).await?;
             let next = text(&item, "/next");
             let said =
                 if next.is_empty() { "No run is due.".to_owned() } else { format!("Due next at {next}.") };
@@ -105,9 +152,18 @@ async fn operate(command: Workflow, client: &Client, output: &Output) -> Result<
     }
 }
 
-/// JSON given as an argument.
+/// JSON given as an argument, or in a file that `@file` names; `@-` is standard input.
 fn parsed(what: &str, given: &str) -> Result<Value, ClientError> {
-    serde_json::from_str(given).map_err(|e| refused(&format!("{what} is no JSON"), &e.to_string()))
+    let read;
+    let text = match given.strip_prefix('@') {
+        Some(file) => {
+            read =
+                document::read(std::path::Path::new(file)).map_err(|e| refused("it cannot be read", &e))?;
+            read.as_str()
+        }
+        None => given,
+    };
+    serde_json::from_str(text).map_err(|e| refused(&format!("{what} is no JSON"), &e.to_string()))
 }
 
 fn refused(title: &str, detail: &str) -> ClientError {
@@ -116,7 +172,12 @@ fn refused(title: &str, detail: &str) -> ClientError {
 }
 
 fn told(output: &Output, answer: &Value, said: &str) {
-    if output.json { output::json(answer) } else { line(said) }
+    match (output.json, answer) {
+        (false, _) => line(said),
+        // Programs read JSON also where there is nothing to tell but that it was done.
+        (true, Value::Null) => output::json(&json!({"done": true})),
+        (true, answer) => output::json(answer),
+    }
 }
 
 async fn post(
@@ -136,6 +197,9 @@ fn show_list(output: &Output, page: &Value, head: &[&str], row: impl Fn(&Value) 
         output::json(page);
     } else {
         table(head, page["items"].as_array().into_iter().flatten().map(row).collect(), empty);
+        if page["next"].is_string() {
+            output::progress("There are more: raise --limit, or say more about those you look for.");
+        }
     }
 }
 
@@ -155,19 +219,8 @@ async fn runs(client: &Client, output: &Output, filter: &RunsFilter) -> Result<(
     ];
     let given = conditions.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
     if let Some(action) = &filter.then {
-        let filter_body: Value =
-            given.map(|(n, v)| (n.to_owned(), Value::from(v))).collect::<serde_json::Map<_, _>>().into();
-        let body = json!({
-            "action": action, "filter": filter_body, "reason": filter.reason, "limit": filter.limit,
-        });
-        let result = client.post("/runs/bulk", &body).await?;
-        let refused = result["refused"].as_array().map_or(0, Vec::len);
-        told(
-            output,
-            &result,
-            &format!("{} of {} done, {refused} refused.", result["done"], result["matched"]),
-        );
-        return Ok(());
+        let conditions = given.map(|(n, v)| (n.to_owned(), Value::from(v))).collect();
+        return change_all(client, output, filter, action, conditions).await;
     }
     let limit = filter.limit.to_string();
     let query: Vec<(&str, &str)> = given.chain([("limit", limit.as_str())]).collect();
@@ -177,6 +230,43 @@ async fn runs(client: &Client, output: &Output, filter: &RunsFilter) -> Result<(
     };
     let head = ["run", "workflow", "service", "status", "waits for", "started"];
     show_list(output, &page, &head, row, "No runs.");
+    Ok(())
+}
+
+/// Does something to every run that fits.
+async fn change_all(
+    client: &Client,
+    output: &Output,
+    filter: &RunsFilter,
+    action: &str,
+    conditions: serde_json::Map<String, Value>,
+) -> Result<(), ClientError> {
+    if conditions.is_empty() {
+        let what = "say which runs: --status, --workflow, --service or --text; `homeostat workflow pause --all` holds everything";
+        return Err(refused(&format!("{action} of every run there is"), what));
+    }
+    let body = json!({
+        "action": action, "filter": conditions, "reason": filter.reason, "limit": filter.limit,
+    });
+    let result = client.post("/runs/bulk", &body).await?;
+    let left: Vec<&Value> = result["refused"].as_array().into_iter().flatten().collect();
+    told(
+        output,
+        &result,
+        &format!("{} of {} done, {} refused.", result["done"], result["matched"], left.len()),
+    );
+    if !output.json && !left.is_empty() {
+        let rows = left.iter().map(|r| ["/id", "/reason"].map(|p| text(r, p)).to_vec()).collect();
+        table(&["run", "left as it is, because"], rows, "");
+    }
+    Ok(())
+}
+
+async fn holds(client: &Client, output: &Output) -> Result<(), ClientError> {
+    let page = client.get("/runs/holds", &[]).await?;
+    let row = |h: &Value| ["/scope", "/name", "/by", "/at", "/reason"].map(|p| text(h, p)).to_vec();
+    let empty = "Nothing is held.";
+    show_list(output, &page, &["scope", "name", "by", "since", "reason"], row, empty);
     Ok(())
 }
 

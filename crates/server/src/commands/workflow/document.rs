@@ -9,13 +9,13 @@ use workflow::{Definition, Graph};
 
 use super::{refused, told};
 use crate::cli::Output;
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, segment};
 use crate::output::{self, line, text};
 
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;
 
-fn read(file: &Path) -> Result<String, String> {
+pub(super) fn read(file: &Path) -> Result<String, String> {
     let failed = |e: std::io::Error| format!("{}: {e}", file.display());
     let mut source = String::new();
     let taken = if file == Path::new("-") {
@@ -114,7 +114,7 @@ pub(super) async fn diagram(workflow: &str, output: &Output) -> Result<(), Clien
     let source = if file.exists() {
         read(file).map_err(|e| refused("the file cannot be read", &e))?
     } else {
-        let known = Client::new(output)?.get(&format!("/workflows/{workflow}"), &[]).await?;
+        let known = Client::new(output)?.get(&format!("/workflows/{}", segment(workflow)), &[]).await?;
         text(&known, "/source")
     };
     let definition = definition(file, &source).map_err(|e| refused("not a workflow that can be run", &e))?;
@@ -145,7 +145,7 @@ pub(super) async fn save(file: &Path, client: &Client, output: &Output) -> Resul
 /// # Errors
 /// The server does not answer or refuses.
 pub(super) async fn show(client: &Client, name: &str, output: &Output) -> Result<(), ClientError> {
-    let known = client.get(&format!("/workflows/{name}"), &[]).await?;
+    let known = client.get(&format!("/workflows/{}", segment(name)), &[]).await?;
     if output.json {
         output::json(&known);
         return Ok(());

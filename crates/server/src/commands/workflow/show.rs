@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::cli::Output;
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, segment};
 use crate::output::{self, line, table, text};
 
 /// How often a run that is followed is looked at.
@@ -27,7 +27,7 @@ pub(super) async fn run(
 ) -> Result<(), ClientError> {
     let at = at.map(|at| at.to_string());
     let query: Vec<(&str, &str)> = at.iter().map(|at| ("at", at.as_str())).collect();
-    let detail = client.get(&format!("/runs/{id}"), &query).await?;
+    let detail = client.get(&format!("/runs/{}", segment(id)), &query).await?;
     print(client, &detail, output).await;
     Ok(())
 }
@@ -38,7 +38,7 @@ pub(super) async fn run(
 /// The server does not answer, or the run did not complete.
 pub(super) async fn follow(client: &Client, id: &str, output: &Output) -> Result<(), ClientError> {
     loop {
-        let detail = client.get(&format!("/runs/{id}"), &[]).await?;
+        let detail = client.get(&format!("/runs/{}", segment(id)), &[]).await?;
         if is_over(&detail) {
             print(client, &detail, output).await;
             let status = text(&detail, "/status");
@@ -63,10 +63,10 @@ pub(super) async fn logs(
 ) -> Result<(), ClientError> {
     let mut after = "0".to_owned();
     loop {
-        let over = !follow || is_over(&client.get(&format!("/runs/{id}"), &[]).await?);
+        let over = !follow || is_over(&client.get(&format!("/runs/{}", segment(id)), &[]).await?);
         loop {
             let query = [("after", after.as_str()), ("limit", "1000")];
-            let page = client.get(&format!("/runs/{id}/journal"), &query).await?;
+            let page = client.get(&format!("/runs/{}/journal", segment(id)), &query).await?;
             for item in page["items"].as_array().into_iter().flatten() {
                 if output.json {
                     line(item);
@@ -97,7 +97,15 @@ async fn print(client: &Client, detail: &Value, output: &Output) {
     }
     let of = ["/id", "/workflow", "/version", "/status"].map(|p| text(detail, p));
     line(of.join("  "));
-    for (what, pointer) in [("waits for", "/waits_for"), ("held by", "/held_by"), ("error", "/error")] {
+    let said = [
+        ("service", "/service"),
+        ("called by", "/parent"),
+        ("waits for", "/waits_for"),
+        ("held by", "/held_by"),
+        ("error", "/error"),
+        ("output", "/output"),
+    ];
+    for (what, pointer) in said {
         let said = text(detail, pointer);
         if !said.is_empty() {
             line(format!("{what}: {said}"));
@@ -123,6 +131,9 @@ async fn print(client: &Client, detail: &Value, output: &Output) {
     });
     let head = ["n", "step", "call", "status", "attempt", "error"];
     table(&head, steps.collect(), "No step has started yet.");
+    if text(detail, "/waits_for") == "a person's approval" {
+        line("`homeostat workflow approvals` shows the question; `approve` or `reject` answers it.");
+    }
 }
 
 /// Prints what a run would do.
