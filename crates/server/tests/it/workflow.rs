@@ -258,7 +258,7 @@ fn everything_of_a_scope_is_held_and_schedules_rest() {
     world.save("asks", "1.0.0", ASKS);
     world.save("nightly", "1.0.0", "schedule: {cron: '0 3 * * *'}\ndo: [one: {set: {x: 1}}]\n");
     assert!(world.say(&["holds"]).ok().contains("Nothing is held."));
-    world.say(&["pause"]).failed(2, "<ID|--service");
+    world.say(&["pause"]).failed(2, "<ID");
     world.say(&["pause", "--workflow", "mine.asks", "--reason", "drill"]).ok();
     let holds = world.say(&["holds"]).ok();
     assert!(holds.contains("mine.asks") && holds.contains("drill"), "{holds}");

@@ -47,13 +47,13 @@ impl Services {
         let asked = Arc::<Mutex<Vec<String>>>::default();
         let shared = Shared { url: url.clone(), asked: Arc::clone(&asked) };
         let router = axum::Router::new().fallback(answer).with_state(shared);
-        runtime.spawn(async move { axum::serve(listener, router).await });
+        runtime.spawn(serve::serve(listener, router, serve::Limits::default(), std::future::pending()));
         Self { url, asked, _runtime: runtime }
     }
 
-    /// Whether somebody asked this of a path that ends so.
-    pub(super) fn was_asked(&self, method: &str, end: &str) -> bool {
-        self.asked.lock().unwrap().iter().any(|a| a.starts_with(method) && a.ends_with(end))
+    /// Whether somebody asked for this: method and path.
+    pub(super) fn was_asked(&self, what: &str) -> bool {
+        self.asked.lock().unwrap().iter().any(|asked| asked == what)
     }
 }
 
@@ -73,6 +73,12 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
         p if p.starts_with("keycloak/") && p.ends_with("token") => {
             json!({"access_token": "t", "token_type": "Bearer", "expires_in": 300})
         }
+        "fake.com/docs/asyncapi.json" => messages(&shared.url),
+        "fake.com/notifications" => {
+            let said = "data: {\"from\": {}, \"said\": \"hello\"}\n\n".repeat(3);
+            return ([("content-type", "text/event-stream")], said).into_response();
+        }
+        "fake.com/pets" => json!({"ok": true}),
         "swapi.dev/api/people/" => json!({"count": 1, "results": [person]}),
         "swapi.dev/api/people/1" => person,
         "swapi.dev/api/planets/1" => json!({"name": "Tatooine"}),
@@ -85,6 +91,18 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
         _ => return (StatusCode::NOT_FOUND, Json(json!({"there is no": path}))).into_response(),
     };
     Json(body).into_response()
+}
+
+/// An AsyncAPI 2 document with the operations and the channel that the examples name, over HTTP.
+fn messages(url: &str) -> Value {
+    json!({
+        "asyncapi": "2.6.0", "info": {"title": "Chat", "version": "1.0.0"},
+        "servers": {"staging": {"url": format!("{url}/fake.com"), "protocol": "http"}},
+        "channels": {
+            "/notifications": {"subscribe": {"operationId": "getNotifications"}},
+            "/pets": {"publish": {"operationId": "findPetsByStatus"}},
+        },
+    })
 }
 
 /// As much of the pet store's OpenAPI 2.0 document as the examples use.
