@@ -280,8 +280,8 @@ pub(crate) enum Workflow {
         /// Its id.
         id: String,
         /// The version; the newest unless told.
-        #[arg(long)]
-        version: Option<String>,
+        #[arg(long, value_name = "VERSION")]
+        to: Option<String>,
     },
     /// End a run; what it did is undone.
     Cancel {

@@ -102,8 +102,8 @@ async fn operate(command: Workflow, client: &Client, output: &Output) -> Result<
             )
             .await
         }
-        Workflow::Migrate { id, version } => {
-            let body = json!({"version": version});
+        Workflow::Migrate { id, to } => {
+            let body = json!({"version": to});
             post(
                 client,
                 output,

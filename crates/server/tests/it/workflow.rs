@@ -244,7 +244,7 @@ fn runs_are_steered() {
     let old = world.begin("mine.asks", &json!({}));
     world.until(&old, asks);
     world.save("asks", "2.0.0", ASKS);
-    world.say(&["migrate", &old, "--version", "9.9.9"]).failed(1, "there is no workflow");
+    world.say(&["migrate", &old, "--to", "9.9.9"]).failed(1, "there is no workflow");
     world.say(&["migrate", &old]).ok();
     world.until(&old, |d| d["version"] == "2.0.0");
     assert!(world.say(&["cancel", &old]).ok().contains("being undone"));
