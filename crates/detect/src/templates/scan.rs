@@ -17,7 +17,7 @@ pub(super) enum Class {
     Word,
     /// A value.
     Value,
-    /// Letters and digits; its form has `<*>` where digits are.
+    /// Letters and few digits, or a path: its form has `<*>`, and it may yet be part of the message.
     Mixed,
 }
 
@@ -149,7 +149,13 @@ impl Scan {
     fn word(&mut self, word: &[u8], at: usize) {
         let raw = (at, at + word.len());
         let digits = word.iter().filter(|b| b.is_ascii_digit()).count();
-        if is_path(word) || digits > 0 && (is_number(word) || word.contains(&b'/')) {
+        if word.len() > 2 && word.starts_with(b"//") {
+            // What follows the scheme of a URL.
+            self.push(Class::Value, raw, b"//<*>");
+        } else if is_path(word) {
+            let class = if digits > DIGITS_MAX { Class::Value } else { Class::Mixed };
+            self.push(class, raw, VALUE.as_bytes());
+        } else if digits > 0 && (is_number(word) || word.contains(&b'/')) {
             self.push(Class::Value, raw, VALUE.as_bytes());
         } else if digits == 0 {
             self.push(Class::Word, raw, word);
@@ -327,6 +333,7 @@ mod tests {
             ("card 00:1A:2B:3C:4D:5E is up", "card <*> is up"),
             ("at Fri Jul  1 17:41:44 PDT 2005 it fell", "at <*> it fell"),
             ("open /var/log/x failed", "open <*> failed"),
+            ("GET http://127.0.0.1:8080/x of hdfs://a/b", "GET http://<*> of hdfs://<*>"),
             ("block blk_-3814 of node-17 by ssh2.", "block <*> of node-<*> by <*>."),
             ("illegal instruction......0", "illegal instruction......<*>"),
             ("application_1445144423722_0020 ended", "<*> ended"),
