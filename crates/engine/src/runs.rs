@@ -25,7 +25,8 @@ use sha2::{Digest, Sha256};
 use workflow::{Definition, Event, State, WorkflowError};
 
 use crate::act::CallAnswer;
-use crate::records::{name_of, put};
+use crate::records::{Record, name_of, put};
+use crate::retention::Gone;
 use crate::situation::{Acted, Dispatch};
 
 pub use admit::{Hold, Holds, Scope};
@@ -48,6 +49,8 @@ const MAX_CURRENT: usize = 8;
 const SHOW_EVERY_MS: i64 = 250;
 /// Documents of runs that merely moved, in one commit: no step waits long for what only lists show.
 const SHOW_AT_ONCE: usize = 200;
+/// How long a run that was removed is remembered.
+const FORGOTTEN_MS: i64 = 600_000;
 /// Events after which the state is stored beside them and older ones are dropped.
 const COMPACT_EVERY: u64 = 4_096;
 
@@ -406,6 +409,26 @@ impl Runs {
         let Some(active) = self.active.get_mut(id) else { return };
         active.refresh();
         told.ops.push(put(&active.run));
+    }
+
+    /// Removes runs that are over, with all that is stored of them; gives how many. One that was taken up again
+    /// meanwhile stays.
+    pub(crate) fn forget(&mut self, gone: Vec<Gone>, told: &mut Told) -> usize {
+        let old = self.now.plus_ms(-FORGOTTEN_MS);
+        self.forgotten.retain(|(at, _)| *at >= old);
+        let mut removed = 0;
+        for Gone { run, approvals } in gone {
+            if self.active.contains_key(&run) {
+                continue;
+            }
+            let delete = |kind, id| Op::Delete { kind, id, expected: Expected::Any };
+            told.ops.push(delete(Run::KIND, run.to_string()));
+            told.ops.push(Op::Drop { journal: journal::name(&run), expected: Expected::Any });
+            told.ops.extend(approvals.iter().map(|id| delete(Approval::KIND, id.to_string())));
+            self.forgotten.push_back((self.now, run));
+            removed += 1;
+        }
+        removed
     }
 
     fn remember_act(&mut self, id: &RunId, key: &str, told: &mut Told) {

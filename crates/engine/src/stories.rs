@@ -59,6 +59,11 @@ impl Stories {
         Self { records, blobs, definitions: Arc::default() }
     }
 
+    /// Where large values of journals are.
+    pub(crate) fn blobs(&self) -> &dyn Blobs {
+        self.blobs.as_ref()
+    }
+
     /// The run as it is, or as it was after the first `at` records of its journal.
     ///
     /// # Errors

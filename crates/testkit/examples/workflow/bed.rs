@@ -49,6 +49,7 @@ impl Bed {
                 Arc::clone(&outside) as Arc<dyn Actuator>,
                 Arc::new(HttpFunction::new(web)) as Arc<dyn Actuator>,
             ],
+            resources: None,
             subscriber: None,
             actuators: BTreeMap::new(),
         };
@@ -66,7 +67,8 @@ impl Bed {
         let source = format!(
             "document: {{dsl: '1.0.3', namespace: bench, name: {name}, version: '1.0.0'}}\ndo:\n{tasks}\n"
         );
-        self.engine.ask(asker(), Command::Runs(RunCommand::PutWorkflow { source })).await?;
+        let pinned = Arc::new(self.engine.read_workflow("bench", &source).await?);
+        self.engine.ask(asker(), Command::Runs(RunCommand::PutWorkflow(pinned))).await?;
         Ok(())
     }
 
