@@ -64,7 +64,7 @@ fn workflows() -> Vec<Workflow> {
             tasks: json!([
                 {"one": step("one")}, {"apart": fork},
                 {"try": {"try": [{"refused": refused}], "catch": retry, "output": {"as": "$input"}}},
-                {"heard": heard}, {"child": child}, {"pause": pause()}, {"end": step("end")},
+                {"heard": heard}, {"child": child}, {"pause": pause()}, {"behind": step("end")},
             ]),
         },
         Workflow {

@@ -147,7 +147,7 @@ pub(crate) const MIX: &[Mixed] = &[
     do:
     - turn: @${ \"turn-\\($turn)\" }
     output: {as: $input}
-- end: @end, last: true",
+- behind: @end, last: true",
     },
 ];
 
