@@ -42,7 +42,7 @@ fn no_run_is_lost_or_stuck_and_nothing_is_done_twice() {
             server.wait_ready();
             std::thread::sleep(Duration::from_millis(random.below(250)));
         } else {
-            std::thread::sleep(Duration::from_millis(20 + random.below(400)));
+            std::thread::sleep(Duration::from_millis(random.below(60)));
             while_starting += u32::from(!server.is_ready());
         }
         server.kill();

@@ -70,7 +70,11 @@ pub(crate) const MIX: &[Mixed] = &[
     catch:
       errors: {with: {status: 422}}
       retry: {delay: {milliseconds: 40}, limit: {attempt: {count: 5}}}
-- dropped: @dropped, drops: true
+- doubt:
+    try:
+    - dropped: @dropped, drops: true
+    catch:
+      retry: {delay: {milliseconds: 30}, limit: {attempt: {count: 5}}}
 - after: @after, last: true",
     },
     Mixed {
