@@ -158,7 +158,7 @@ fn crashes_failing_commits_and_jumping_clocks_lose_and_double_nothing() {
             } else {
                 FaultPlan::default()
             };
-            let jump = |at: u64| if (seed + life + at) % 3 == 0 { HOUR_MS } else { 0 };
+            let jump = |at: u64| if (seed + life + at).is_multiple_of(3) { HOUR_MS } else { 0 };
             if live(folder.path(), &outside, plan, [jump(0), 2 * HOUR_MS], &keys) {
                 break;
             }
