@@ -68,12 +68,18 @@ impl Situation {
             .map(|r| &r.id)
     }
 
-    /// Takes what came of a call.
+    /// Takes what came of calls: run, key, answer.
     #[must_use]
-    pub fn answer(&mut self, now: Timestamp, run: &RunId, key: &str, answer: CallAnswer) -> Effects {
+    pub fn answer(
+        &mut self,
+        now: Timestamp,
+        answers: impl IntoIterator<Item = (RunId, String, CallAnswer)>,
+    ) -> Effects {
         self.set_now(now);
         let mut effects = Effects::default();
-        self.take_answer(run, key, answer, &mut effects);
+        for (run, key, answer) in answers {
+            self.take_answer(&run, &key, answer, &mut effects);
+        }
         self.finish(&mut effects);
         effects
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{ActionCall, RunId};
-use ports::{Actuator, Blobs, Clock, Op, Retry, Store};
+use ports::{Actuator, Blobs, Clock, Expected, Op, Retry, Store};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -73,8 +73,8 @@ pub(crate) struct Drive {
 
 /// How often time passes for the loop.
 const TICK: Duration = Duration::from_millis(100);
-/// Messages worked under one commit.
-const BURST: usize = 256;
+/// Messages worked under one commit: all that can wait, so that those who came during a sync share the next one.
+const BURST: usize = crate::handle::INBOX;
 /// How often a call is made again while it is not known whether it was done.
 const CALL_ATTEMPTS: u32 = 4;
 
@@ -96,10 +96,14 @@ impl Drive {
             tokio::select! {
                 message = self.inbox.recv() => {
                     let Some(message) = message else { break };
-                    self.take(message, &mut effects, &mut waiting);
+                    let mut answers = Vec::new();
+                    self.take(message, &mut answers, &mut effects, &mut waiting);
                     for _ in 1..BURST {
                         let Ok(message) = self.inbox.try_recv() else { break };
-                        self.take(message, &mut effects, &mut waiting);
+                        self.take(message, &mut answers, &mut effects, &mut waiting);
+                    }
+                    if !answers.is_empty() {
+                        effects.merge(self.situation.answer(self.clock.now(), answers));
                     }
                 }
                 _ = tick.tick() => effects = self.situation.tick(self.clock.now()),
@@ -118,13 +122,18 @@ impl Drive {
         Duration::from_millis(u64::try_from(ms).unwrap_or(0)).clamp(Duration::from_millis(1), TICK * 2)
     }
 
-    fn take(&mut self, message: Message, effects: &mut Effects, waiting: &mut Vec<Waiting>) {
+    /// Works a message. Answers, which are many and small, are left in `answers`, to be worked together.
+    fn take(
+        &mut self,
+        message: Message,
+        answers: &mut Vec<(RunId, String, CallAnswer)>,
+        effects: &mut Effects,
+        waiting: &mut Vec<Waiting>,
+    ) {
         let now = self.clock.now();
         match message {
+            Message::Answered(run, key, answer) => answers.push((run, key, answer)),
             Message::Observed(seen) => effects.merge(self.situation.observe(now, seen)),
-            Message::Answered(run, key, answer) => {
-                effects.merge(self.situation.answer(now, &run, &key, answer))
-            }
             Message::Delivered(run, id, message) => {
                 effects.merge(self.situation.message(now, &run, &id, message));
             }
@@ -149,11 +158,19 @@ impl Drive {
         let ops = std::mem::take(&mut effects.ops);
         if !ops.is_empty() {
             let mut backoff = Duration::from_millis(20);
+            let mut in_doubt = false;
             while let Err(error) = self.write(&ops).await {
-                assert!(
-                    !matches!(error, ports::Error::Conflict { .. }),
-                    "another writer changed the loop's state; only one loop may hold a data folder: {error}"
-                );
+                if matches!(error, ports::Error::Conflict { .. }) {
+                    match if in_doubt { self.is_written(&ops).await } else { Ok(false) } {
+                        Ok(true) => break,
+                        Ok(false) => panic!(
+                            "another writer changed the loop's state; only one loop may hold a data folder: {error}"
+                        ),
+                        // Asked again below.
+                        Err(_) => {}
+                    }
+                }
+                in_doubt = true;
                 tracing::error!(%error, retry_in_ms = backoff.as_millis() as u64, "Could not commit; holding the loop.");
                 self.overlook.send_modify(|o| o.store_failing = Some(error.to_string()));
                 tokio::time::sleep(backoff).await;
@@ -185,6 +202,27 @@ impl Drive {
     async fn write(&self, ops: &[Op]) -> ports::Result<()> {
         let ops = overflow::outline(ops, self.blobs.as_ref(), self.clock.now()).await?;
         self.store.commit(ops).await.map(drop)
+    }
+
+    /// Whether all of a commit is there, after an attempt that was answered with a failure. A commit is whole or
+    /// not at all and nobody else writes, so the lengths of its journals tell.
+    async fn is_written(&self, ops: &[Op]) -> ports::Result<bool> {
+        let mut lengths = BTreeMap::new();
+        for op in ops {
+            let Op::Append { journal, expected, records } = op else { continue };
+            let before = match expected {
+                Expected::Absent => 0,
+                Expected::Exactly(length) => *length,
+                Expected::Any => continue,
+            };
+            lengths.insert(journal, before + records.len() as u64);
+        }
+        for (journal, length) in &lengths {
+            if self.store.journal_length(journal).await?.length != *length {
+                return Ok(false);
+            }
+        }
+        Ok(!lengths.is_empty())
     }
 
     fn subscribe(&mut self, wanted: Subscribe, calls: &TaskTracker) {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use model::{
     AuditRow, Change as ServiceChange, Decision, Finding, Incident, Outcome, Run, RunId, Service, Timestamp,
     Track,
@@ -91,13 +90,13 @@ pub struct Engine {
 }
 
 /// Room for messages before the detect stage waits for the loop.
-const INBOX: usize = 1_024;
+pub(crate) const INBOX: usize = 1_024;
 const HEARTBEAT: Duration = Duration::from_millis(250);
 const HOUR_MS: i64 = 3_600_000;
 /// How often a change of a run is tried again because the run went on.
 const CHANGE_ATTEMPTS: usize = 5;
-/// Journals that are read at once while runs are resumed.
-const READ_AT_ONCE: usize = 8;
+/// Runs whose journals are read together while runs are resumed.
+const READ_TOGETHER: usize = 1_000;
 /// Most runs that are resumed.
 const MAX_RUNS: usize = 1_000_000;
 
@@ -403,14 +402,15 @@ async fn load(records: &Records, stories: &Stories, now: Timestamp) -> ports::Re
     let working = ["pending", "running", "waiting", "suspended"].map(open).to_vec();
     let open_runs =
         records.all::<Run>(Query::of(Run::KIND).filter(Filter::In("status", working)), MAX_RUNS).await?;
-    let runs = futures_util::stream::iter(open_runs)
-        .map(|run| async move {
-            let journal = stories.journal(&run.id).await;
-            (run, journal.map_err(|e| e.to_string()))
-        })
-        .buffered(READ_AT_ONCE)
-        .collect()
-        .await;
+    let mut runs = Vec::with_capacity(open_runs.len());
+    let mut open_runs = open_runs.into_iter();
+    loop {
+        let some: Vec<Run> = open_runs.by_ref().take(READ_TOGETHER).collect();
+        if some.is_empty() {
+            break;
+        }
+        runs.append(&mut stories.fold(some).await?);
+    }
     let pending = Filter::In("state", vec![open(&crate::records::name_of(&ApprovalState::Pending))]);
     let recent = Query::of(Run::KIND).filter(Filter::AtLeast("started_at", since.clone()));
     Ok(Stored {

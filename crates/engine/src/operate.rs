@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::command::{AllowedAction, Asker, Refusal, Reply, Role, action};
 use crate::records::put;
+use crate::retention::Gone;
 use crate::runs::{Approval, Change, Hold, Loaded, Pinned, Scope, Told, WorkflowDocument};
 use crate::situation::{Effects, Situation};
 
@@ -53,6 +54,8 @@ pub enum RunCommand {
     PutWorkflow(Arc<Pinned>),
     /// Remove every version of a workflow that somebody wrote.
     DeleteWorkflow(String),
+    /// Remove runs that ended long ago.
+    Forget(Vec<Gone>),
     /// Let the schedule of a workflow start runs, or not.
     SetSchedule {
         /// The workflow.
@@ -69,7 +72,9 @@ impl RunCommand {
         match self {
             // The question itself says who may answer.
             Self::Answer { .. } => Role::Viewer,
-            Self::PutWorkflow(_) | Self::DeleteWorkflow(_) | Self::SetSchedule { .. } => Role::Admin,
+            Self::PutWorkflow(_) | Self::DeleteWorkflow(_) | Self::Forget(_) | Self::SetSchedule { .. } => {
+                Role::Admin
+            }
             _ => Role::Operator,
         }
     }
@@ -128,6 +133,14 @@ impl Situation {
             }
             RunCommand::PutWorkflow(pinned) => self.put_workflow(pinned, asker, effects)?,
             RunCommand::DeleteWorkflow(name) => self.delete_workflow(&name, asker, effects)?,
+            RunCommand::Forget(gone) => {
+                let removed = self.runs.forget(gone, &mut told);
+                if removed > 0 {
+                    let details = json!({"runs": removed});
+                    self.audit_asked(asker, "runs.removed", "runs that ended long ago", details, effects);
+                }
+                Reply::Done
+            }
             RunCommand::SetSchedule { workflow, enabled } => {
                 self.runs.set_schedule(&workflow, enabled, &mut told)?;
                 let details = json!({"enabled": enabled});

@@ -9,7 +9,7 @@ const MAX_RECORD_BYTES: usize = 64 * 1024;
 /// Type of the record that names a blob.
 const BLOB: &str = "blob";
 /// Journals whose records may be large.
-const PREFIX: &str = "run/";
+pub(crate) const PREFIX: &str = "run/";
 
 /// The same ops, with records that name blobs in place of large ones. The blobs are durable when this returns.
 ///
@@ -34,6 +34,11 @@ pub(crate) async fn outline(ops: &[Op], blobs: &dyn Blobs, now: Timestamp) -> Re
         small.push(op);
     }
     Ok(small)
+}
+
+/// The blob that a record names.
+pub(crate) fn blob_of(record: &JournalRecord) -> Option<BlobId> {
+    (record.body["type"] == BLOB).then(|| record.body["blob"].as_str()?.parse().ok()).flatten()
 }
 
 /// The record that was written, large or not.

@@ -25,7 +25,8 @@ use sha2::{Digest, Sha256};
 use workflow::{Definition, Event, State, WorkflowError};
 
 use crate::act::CallAnswer;
-use crate::records::{name_of, put};
+use crate::records::{Record, name_of, put};
+use crate::retention::Gone;
 use crate::situation::{Acted, Dispatch};
 
 pub use admit::{Hold, Holds, Scope};
@@ -33,7 +34,7 @@ pub use approvals::{Approval, ApprovalState};
 pub use carry::{APPROVE, ECHO, NOTIFY, RUN_WORKFLOW};
 pub(crate) use events::Listens;
 pub use events::Subscribe;
-pub use journal::{Journal, JournalError, definition_hashes, pin, read as read_journal};
+pub use journal::{Folded, Journal, JournalError, definition_hashes, pin, read as read_journal};
 pub use library::{Library, Pinned, StoredDefinition, WorkflowDocument, split_name};
 pub use revise::{Change, Loaded};
 pub use schedules::{ScheduleState, Scheduled};
@@ -44,8 +45,12 @@ const MAX_DEPTH: u32 = 16;
 const MAX_ACTS: usize = 64;
 /// Current tasks a run document names.
 const MAX_CURRENT: usize = 8;
-/// How long a run document may lag behind the steps of its run.
+/// How long a run document may lag behind the steps of its run; longer when very many runs move.
 const SHOW_EVERY_MS: i64 = 250;
+/// Documents of runs that merely moved, in one commit: no step waits long for what only lists show.
+const SHOW_AT_ONCE: usize = 200;
+/// How long a run that was removed is remembered.
+const FORGOTTEN_MS: i64 = 600_000;
 /// Events after which the state is stored beside them and older ones are dropped.
 const COMPACT_EVERY: u64 = 4_096;
 
@@ -61,17 +66,8 @@ pub(crate) struct Active {
     /// False while it waits to be admitted.
     begun: bool,
     depth: u32,
-    shown: Shown,
-}
-
-/// Whether the document of a run tells what its state is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
-    Yes,
-    /// It may lag a little.
-    Lags,
-    /// People wait to see it.
-    No,
+    /// When its timers are due.
+    timers: Vec<Timestamp>,
 }
 
 /// What a new run is made of.
@@ -153,8 +149,15 @@ pub(crate) struct Runs {
     pub(crate) graph: ServiceGraph,
     /// Definitions known to be in the store.
     stored: BTreeSet<String>,
+    /// Runs whose documents people wait to see.
+    unseen: BTreeSet<RunId>,
+    /// Runs whose documents may lag a little.
     stale: BTreeSet<RunId>,
+    /// Those whose turn has come.
+    showing: BTreeSet<RunId>,
     shown_at: Timestamp,
+    /// Runs that were removed a short while ago: what was asked of them before finds them gone.
+    forgotten: VecDeque<(Timestamp, RunId)>,
     now: Timestamp,
 }
 
@@ -224,10 +227,10 @@ impl Runs {
             stored_at: 1,
             begun: false,
             depth: order.depth,
-            shown: Shown::No,
+            timers: Vec::new(),
         };
         self.active.insert(id.clone(), active);
-        self.stale.insert(id.clone());
+        self.unseen.insert(id.clone());
         self.queue.push_back(id);
     }
 
@@ -279,9 +282,6 @@ impl Runs {
         let Some(active) = self.active.get_mut(id) else { return };
         let effects = workflow::apply(&active.pinned.definition, &mut active.state, &event);
         told.ops.push(active.append(vec![journal::event(&event)]));
-        if active.shown == Shown::Yes {
-            active.shown = Shown::Lags;
-        }
         self.stale.insert(id.clone());
         self.carry(id, effects, told);
         self.look(id, told);
@@ -296,7 +296,7 @@ impl Runs {
         let status = active.state.status();
         if status != active.run.status {
             active.run.status = status;
-            active.shown = Shown::No;
+            self.unseen.insert(id.clone());
         }
         if status.is_over() {
             self.end(id, told);
@@ -317,8 +317,10 @@ impl Runs {
         active.refresh();
         active.run.ended_at = Some(self.now);
         active.run.waits_for = None;
+        self.unseen.remove(id);
         self.stale.remove(id);
-        self.timers.retain(|(_, run, _)| run != id);
+        self.showing.remove(id);
+        self.drop_timers(id, &active.timers);
         self.listens.drop_run(id);
         self.forget_observer(id);
         self.withdraw_approvals(id, told);
@@ -343,6 +345,11 @@ impl Runs {
                 break;
             }
             self.timers.pop_first();
+            if let Some(active) = self.active.get_mut(&run)
+                && let Some(place) = active.timers.iter().position(|due| *due == at)
+            {
+                active.timers.swap_remove(place);
+            }
             self.tell(&run, Event::TimerFired { id: timer, at: self.now }, told);
         }
         self.expire_approvals(told);
@@ -358,25 +365,70 @@ impl Runs {
         timers.into_iter().chain(deadlines).chain(self.next_schedule()).min()
     }
 
-    /// Writes the documents of runs that people wait to see, and now and then of all that moved.
+    pub(super) fn set_timer(&mut self, id: &RunId, timer: String, at: Timestamp) {
+        let Some(active) = self.active.get_mut(id) else { return };
+        if self.timers.insert((at, id.clone(), timer)) {
+            active.timers.push(at);
+        }
+    }
+
+    /// Forgets the timers of a run that are due at these times.
+    pub(super) fn drop_timers(&mut self, id: &RunId, due: &[Timestamp]) {
+        for at in due {
+            let first = (*at, id.clone(), String::new());
+            let names: Vec<String> = self
+                .timers
+                .range(first..)
+                .take_while(|(due, run, _)| due == at && run == id)
+                .map(|(_, _, name)| name.clone())
+                .collect();
+            for name in names {
+                self.timers.remove(&(*at, id.clone(), name));
+            }
+        }
+    }
+
+    /// Writes the documents of runs that people wait to see, and now and then, a few at a time, of all that moved.
     pub(crate) fn show(&mut self, told: &mut Told) {
-        let all = self.now.since_ms(self.shown_at) >= SHOW_EVERY_MS;
-        if all {
+        if self.showing.is_empty() && self.now.since_ms(self.shown_at) >= SHOW_EVERY_MS {
             self.shown_at = self.now;
+            self.showing = std::mem::take(&mut self.stale);
         }
-        let due: Vec<RunId> = self
-            .stale
-            .iter()
-            .filter(|id| all || self.active.get(id).is_some_and(|a| a.shown == Shown::No))
-            .cloned()
-            .collect();
-        for id in due {
+        for id in std::mem::take(&mut self.unseen) {
             self.stale.remove(&id);
-            let Some(active) = self.active.get_mut(&id) else { continue };
-            active.refresh();
-            active.shown = Shown::Yes;
-            told.ops.push(put(&active.run));
+            self.showing.remove(&id);
+            self.show_one(&id, told);
         }
+        for _ in 0..SHOW_AT_ONCE {
+            let Some(id) = self.showing.pop_first() else { break };
+            self.show_one(&id, told);
+        }
+    }
+
+    fn show_one(&mut self, id: &RunId, told: &mut Told) {
+        let Some(active) = self.active.get_mut(id) else { return };
+        active.refresh();
+        told.ops.push(put(&active.run));
+    }
+
+    /// Removes runs that are over, with all that is stored of them; gives how many. One that was taken up again
+    /// meanwhile stays.
+    pub(crate) fn forget(&mut self, gone: Vec<Gone>, told: &mut Told) -> usize {
+        let old = self.now.plus_ms(-FORGOTTEN_MS);
+        self.forgotten.retain(|(at, _)| *at >= old);
+        let mut removed = 0;
+        for Gone { run, approvals } in gone {
+            if self.active.contains_key(&run) {
+                continue;
+            }
+            let delete = |kind, id| Op::Delete { kind, id, expected: Expected::Any };
+            told.ops.push(delete(Run::KIND, run.to_string()));
+            told.ops.push(Op::Drop { journal: journal::name(&run), expected: Expected::Any });
+            told.ops.extend(approvals.iter().map(|id| delete(Approval::KIND, id.to_string())));
+            self.forgotten.push_back((self.now, run));
+            removed += 1;
+        }
+        removed
     }
 
     fn remember_act(&mut self, id: &RunId, key: &str, told: &mut Told) {
@@ -415,11 +467,11 @@ impl Runs {
     }
 
     /// Takes up runs where their journals end. No host has said yet what it offers.
-    pub(crate) fn resume(&mut self, stored: Vec<(Run, Result<Journal, String>)>, told: &mut Told) {
+    pub(crate) fn resume(&mut self, stored: Vec<(Run, Result<Folded, String>)>, told: &mut Told) {
         let mut ids = Vec::with_capacity(stored.len());
-        for (run, journal) in stored {
+        for (run, folded) in stored {
             ids.push(run.id.clone());
-            self.take_up(run, journal, told);
+            self.take_up(run, folded, told);
         }
         // Runs that call runs find each other only once all are there.
         if self.limits.start_held {
@@ -442,26 +494,29 @@ impl Runs {
         }
     }
 
-    fn take_up(&mut self, run: Run, journal: Result<Journal, String>, told: &mut Told) {
+    fn take_up(&mut self, run: Run, folded: Result<Folded, String>, told: &mut Told) {
         let id = run.id.clone();
-        let read = journal.and_then(|j| j.state(id.as_str()).map(|(pinned, state)| (j, pinned, state)));
-        match read {
-            Ok((journal, pinned, state)) => {
-                self.stored.extend(journal.definitions.iter().map(|d| d.sha256.clone()));
-                let begun = !journal.events.is_empty();
+        match folded {
+            Ok(folded) => {
+                self.stored.extend(folded.definitions);
+                let begun = folded.events > 0;
                 let depth = self.depth_of(&run);
-                let active = Active {
+                let mut active = Active {
                     run,
-                    pinned,
-                    state,
-                    records: journal.length,
-                    stored_at: journal.length - journal.events.len() as u64,
+                    pinned: folded.pinned,
+                    state: folded.state,
+                    records: folded.length,
+                    stored_at: folded.length - folded.events,
                     begun,
                     depth,
-                    shown: Shown::Lags,
+                    timers: Vec::new(),
                 };
+                let seen = active.run.clone();
+                active.refresh();
+                if active.run != seen {
+                    self.stale.insert(id.clone());
+                }
                 self.active.insert(id.clone(), active);
-                self.stale.insert(id.clone());
                 if !begun {
                     self.queue.push_back(id);
                 }

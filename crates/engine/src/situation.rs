@@ -20,7 +20,7 @@ use crate::drive::Overlook;
 use crate::observation::{Observations, Vital};
 use crate::records::{EventsSeen, Grants, StopSwitch, put};
 use crate::runs::{
-    Approval, Holds, Journal, Library, Limits, Runs, ScheduleState, Subscribe, Told, WorkflowDocument,
+    Approval, Folded, Holds, Library, Limits, Runs, ScheduleState, Subscribe, Told, WorkflowDocument,
 };
 use crate::verify::Watch;
 
@@ -170,8 +170,8 @@ pub struct Stored {
     pub grants: Option<Grants>,
     /// The stop switch.
     pub stop: Option<StopSwitch>,
-    /// Runs not over, with their journals; or why a journal cannot be read.
-    pub runs: Vec<(model::Run, Result<Journal, String>)>,
+    /// Runs not over, with their journals folded; or why a journal cannot be read.
+    pub runs: Vec<(model::Run, Result<Folded, String>)>,
     /// Workflows that people wrote.
     pub workflows: Vec<WorkflowDocument>,
     /// Questions that wait for an answer.

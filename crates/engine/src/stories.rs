@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{Run, RunId};
-use ports::{Blobs, JournalRecord};
+use ports::{Blobs, JournalPosition, JournalRecord};
 use workflow::{JournalLine, View};
 
 use crate::overflow;
 use crate::records::Records;
 use crate::runs::{
-    Journal, JournalError, Loaded, Pinned, StoredDefinition, definition_hashes, pin, read_journal,
+    Folded, Journal, JournalError, Loaded, Pinned, StoredDefinition, definition_hashes, pin, read_journal,
 };
 use crate::situation::run_journal;
 
@@ -18,6 +18,9 @@ use crate::situation::run_journal;
 const MAX_CACHED: usize = 512;
 /// Records read at once.
 const PAGE: usize = 1_000;
+/// Records of many journals read at once, and their size.
+const PAGE_RECORDS: usize = 10_000;
+const PAGE_BYTES: usize = 4 << 20;
 
 /// Why the story of a run cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,11 @@ pub struct Stories {
 impl Stories {
     pub(crate) fn new(records: Records, blobs: Arc<dyn Blobs>) -> Self {
         Self { records, blobs, definitions: Arc::default() }
+    }
+
+    /// Where large values of journals are.
+    pub(crate) fn blobs(&self) -> &dyn Blobs {
+        self.blobs.as_ref()
     }
 
     /// The run as it is, or as it was after the first `at` records of its journal.
@@ -118,13 +126,61 @@ impl Stories {
                 break;
             }
         }
+        self.read(&records, after).await
+    }
+
+    async fn read(&self, records: &[JournalRecord], length: u64) -> Result<Journal, StoryError> {
         let mut pinned = BTreeMap::new();
-        for sha256 in definition_hashes(&records) {
+        for sha256 in definition_hashes(records) {
             if let Some(found) = self.definition(&sha256).await? {
                 pinned.insert(sha256, found);
             }
         }
-        Ok(read_journal(&records, after, &pinned)?)
+        Ok(read_journal(records, length, &pinned)?)
+    }
+
+    /// What runs need of their journals to go on; or for one that cannot be read, why.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(crate) async fn fold(&self, runs: Vec<Run>) -> ports::Result<Vec<(Run, Result<Folded, String>)>> {
+        let names: Vec<String> = runs.iter().map(|run| run_journal(&run.id)).collect();
+        let mut journals: BTreeMap<String, Vec<JournalRecord>> = BTreeMap::new();
+        let mut after = JournalPosition::default();
+        loop {
+            let store = self.records.store();
+            let page = store.journals_named(&names, &after, PAGE_RECORDS, PAGE_BYTES).await?;
+            for part in page.parts {
+                journals.entry(part.journal).or_default().extend(part.records);
+            }
+            match page.next {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        let mut folded = Vec::with_capacity(runs.len());
+        for (run, name) in runs.into_iter().zip(names) {
+            let records = journals.remove(&name).unwrap_or_default();
+            let read = match self.fold_one(&run, records).await {
+                // A failure of the store says nothing about the run.
+                Err(StoryError::Store(error)) if !matches!(error, ports::Error::Corrupt(_)) => {
+                    return Err(error);
+                }
+                read => read.map_err(|e| e.to_string()),
+            };
+            folded.push((run, read));
+        }
+        Ok(folded)
+    }
+
+    async fn fold_one(&self, run: &Run, stored: Vec<JournalRecord>) -> Result<Folded, StoryError> {
+        let mut records = Vec::with_capacity(stored.len());
+        for record in stored {
+            records.push(overflow::inline(record, self.blobs.as_ref()).await?);
+        }
+        let length = records.last().map_or(0, |last| last.sequence);
+        let journal = self.read(&records, length).await?;
+        Ok(journal.fold(run.id.as_str()).map_err(|_| JournalError::Headless)?)
     }
 
     async fn definition(&self, sha256: &str) -> Result<Option<Arc<Pinned>>, StoryError> {

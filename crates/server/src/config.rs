@@ -117,7 +117,7 @@ impl Default for Retention {
 }
 
 /// Runs of workflows.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Workflows {
     /// Most runs at once that touch one service; without it only the limits of workflows themselves hold.
@@ -126,6 +126,15 @@ pub(crate) struct Workflows {
     pub(crate) start_held: bool,
     /// Folder with one file for each secret that workflows may use, besides `HOMEOSTAT_SECRET_<NAME>` variables.
     pub(crate) secrets_dir: Option<PathBuf>,
+    /// Days that runs are kept after their end, with their journals; 0 keeps them for ever. A key that started a run
+    /// which was removed starts another one.
+    pub(crate) retention_days: u32,
+}
+
+impl Default for Workflows {
+    fn default() -> Self {
+        Self { runs_per_service: None, start_held: false, secrets_dir: None, retention_days: 90 }
+    }
 }
 
 /// What workflows may reach and run.

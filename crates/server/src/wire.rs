@@ -26,7 +26,7 @@ use engine::runs::Limits as RunLimits;
 use engine::sense::Intake;
 use engine::situation::{Patience, Rules};
 use engine::{Engine, Options, Ports};
-use model::{Autonomy, AutonomyGrant, Signal};
+use model::{Autonomy, AutonomyGrant, Signal, Timestamp};
 use ports::{Actuator, Clock, Secrets, SystemClock};
 use store_embedded::{BlobFolder, BlobOptions, BusLog, BusOptions, StateStore};
 use telemetry_embedded::{LogStore, SeriesStore};
@@ -456,6 +456,8 @@ async fn remember_context(engine: &Engine, auth: &Auth, url: &str) -> Result<(),
 async fn keep_tidy(engine: Engine, auth: Arc<Auth>, config: Config, stop: CancellationToken) {
     let day_ms = 86_400_000_i64;
     let mut tick = tokio::time::interval(Duration::from_secs(600));
+    // The first look comes with the second tick: a start has other things to read.
+    let mut blobs_looked_at = engine.now().plus_ms(600_000 - day_ms);
     loop {
         tokio::select! { _ = tick.tick() => {}, () = stop.cancelled() => return }
         let now = engine.now();
@@ -464,9 +466,27 @@ async fn keep_tidy(engine: Engine, auth: Arc<Auth>, config: Config, stop: Cancel
             auth.sweep(now).await,
             engine.series().expire(before(config.retention.metrics_days)).await,
             engine.logs().expire(before(config.retention.logs_days)).await,
+            forget_runs(&engine, config.workflows.retention_days, before).await,
+            if now.since_ms(blobs_looked_at) >= day_ms {
+                blobs_looked_at = now;
+                engine.collect_blobs().await.map(drop)
+            } else {
+                Ok(())
+            },
         ];
         for error in results.into_iter().filter_map(Result::err) {
             tracing::warn!(%error, "Tidying up failed; trying again later.");
         }
     }
+}
+
+async fn forget_runs(engine: &Engine, days: u32, before: impl Fn(u32) -> Timestamp) -> ports::Result<()> {
+    if days == 0 {
+        return Ok(());
+    }
+    let removed = engine.forget_runs(before(days)).await?;
+    if removed > 0 {
+        tracing::info!(runs = removed, "Removed runs that ended long ago.");
+    }
+    Ok(())
 }

@@ -163,8 +163,8 @@ impl Memory {
         let mut outcomes = self.all::<Outcome>();
         outcomes.sort_by_key(|o| std::cmp::Reverse(o.at));
         let runs = self.all::<Run>().into_iter().filter(|r| !r.status.is_over()).map(|run| {
-            let journal = self.journal(&run.id);
-            (run, journal)
+            let folded = self.journal(&run.id).and_then(|journal| journal.fold(run.id.as_str()));
+            (run, folded)
         });
         Stored {
             services: self.all::<Service>(),

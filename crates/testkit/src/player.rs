@@ -199,7 +199,7 @@ impl Player<'_> {
         }
         life.waiting.retain(|(run, key, _)| !ready.iter().any(|(r, k, _)| r == run && k == key));
         for (run, key, answer) in ready {
-            self.with(|s, now| s.answer(now, &run, &key, answer));
+            self.with(|s, now| s.answer(now, [(run, key, answer)]));
         }
     }
 

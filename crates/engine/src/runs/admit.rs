@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use workflow::{ConcurrencyBy, Event};
 
-use super::{Runs, Shown, Told};
+use super::{Runs, Told};
 use crate::records::{Record, put};
 
 /// What a hold holds.
@@ -170,8 +170,7 @@ impl Runs {
                     let active = self.active.get_mut(&id).expect("it was there a moment ago");
                     if active.run.waits_for.as_ref() != Some(&why) {
                         active.run.waits_for = Some(why);
-                        active.shown = Shown::No;
-                        self.stale.insert(id.clone());
+                        self.unseen.insert(id.clone());
                     }
                     still.push_back(id);
                 }
@@ -185,7 +184,7 @@ impl Runs {
         let at = self.now;
         let Some(active) = self.active.get_mut(id) else { return };
         active.begun = true;
-        active.shown = Shown::No;
+        self.unseen.insert(id.clone());
         active.run.waits_for = None;
         let input = active.run.input.clone();
         tracing::info!(run.id = %id, workflow = active.run.workflow, service.name = active.run.service, "Started run.");

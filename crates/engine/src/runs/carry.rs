@@ -25,9 +25,7 @@ impl Runs {
                 Effect::Call { key, function, parameters, path, .. } => {
                     self.call(id, key, function, parameters, &path, told);
                 }
-                Effect::Timer { id: timer, at } => {
-                    self.timers.insert((at, id.clone(), timer));
-                }
+                Effect::Timer { id: timer, at } => self.set_timer(id, timer, at),
                 Effect::Abandon { key } => self.abandon(id, &key, told),
                 Effect::Listen { id: listening, filters, subscription, .. } => {
                     self.listen(id, listening, filters, subscription, told);

@@ -127,14 +127,37 @@ impl Journal {
         self.sequences.partition_point(|s| *s <= records)
     }
 
-    /// The definition it ends with and the state it gives.
-    pub(super) fn state(&self, run: &str) -> Result<(Arc<Pinned>, State), String> {
+    /// What is needed of it to go on.
+    ///
+    /// # Errors
+    /// It names no definition.
+    pub fn fold(&self, run: &str) -> Result<Folded, String> {
         let last = self.definitions.last().ok_or("it names no definition")?;
         let mut state = State::new(run);
         for (definition, event) in self.history(run).steps() {
             // What it led to was carried out, or is asked for again.
             let _effects = workflow::apply(definition, &mut state, event);
         }
-        Ok((Arc::clone(last), state))
+        Ok(Folded {
+            pinned: Arc::clone(last),
+            definitions: self.definitions.iter().map(|d| d.sha256.clone()).collect(),
+            state,
+            events: self.events.len() as u64,
+            length: self.length,
+        })
     }
+}
+
+/// A journal, folded: all that a run which is not over needs of it.
+#[derive(Clone, Debug)]
+pub struct Folded {
+    /// The definition it ends with.
+    pub(super) pinned: Arc<Pinned>,
+    /// Hashes of all its definitions.
+    pub(super) definitions: Vec<String>,
+    pub(super) state: State,
+    /// How many events it has.
+    pub(super) events: u64,
+    /// How many records were ever appended.
+    pub(super) length: u64,
 }

@@ -6,7 +6,7 @@ use model::{Run, RunId};
 use serde_json::{Value, json};
 use workflow::{Effect, Event, Revision};
 
-use super::{Active, Journal, Pinned, Runs, Shown, Told, journal};
+use super::{Active, Journal, Pinned, Runs, Told, journal};
 use crate::command::Refusal;
 
 /// A change of the course of a run.
@@ -72,11 +72,10 @@ impl Runs {
             return Err(Refusal::Conflict("it has not begun; cancel it, or hold its workflow".into()));
         }
         let paused = active.run.held_by.replace(by.to_owned()).is_some();
-        active.shown = Shown::No;
         if !paused {
             self.tell(id, Event::PauseRequested { by: by.to_owned(), at }, told);
         }
-        self.stale.insert(id.clone());
+        self.unseen.insert(id.clone());
         Ok(())
     }
 
@@ -91,7 +90,7 @@ impl Runs {
             return Err(Refusal::Conflict("it is not held".into()));
         }
         active.run.held_by = None;
-        active.shown = Shown::No;
+        self.unseen.insert(id.clone());
         self.tell(id, Event::ResumeRequested { by: by.to_owned(), at }, told);
         Ok(())
     }
@@ -123,6 +122,9 @@ impl Runs {
     ) -> Result<(), Refusal> {
         let Loaded { run, journal } = loaded;
         let id = run.id.clone();
+        if self.forgotten.iter().any(|(_, gone)| *gone == id) {
+            return Err(Refusal::NotFound(format!("the run {id} was removed: it ended long ago")));
+        }
         let known = self.active.get(&id).map(|a| (a.records, a.depth, a.run.acts.clone()));
         let still = known.as_ref().map_or(run.status.is_over(), |(records, ..)| *records == journal.length);
         if !still {
@@ -162,19 +164,21 @@ impl Runs {
             stored_at: journal.length,
             begun: true,
             depth,
-            shown: Shown::No,
+            timers: Vec::new(),
         };
         told.ops.push(active.append(records));
         active.stored_at = active.records;
         // Timers and listenings of the course that was left go; the effects of the new one say which there are.
-        self.timers.retain(|(_, run, _)| *run != id);
+        if let Some(left) = self.active.remove(&id) {
+            self.drop_timers(&id, &left.timers);
+        }
         self.listens.drop_run(&id);
         let kept = workflow::pending_effects(&active.state)
             .into_iter()
             .filter(|e| matches!(e, Effect::Timer { .. } | Effect::Listen { .. }))
             .collect();
         self.active.insert(id.clone(), active);
-        self.stale.insert(id.clone());
+        self.unseen.insert(id.clone());
         self.carry(&id, revised.effects, told);
         self.carry(&id, kept, told);
         self.look(&id, told);

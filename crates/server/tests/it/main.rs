@@ -3,6 +3,7 @@
 mod conformance;
 mod crash;
 mod faults;
+mod kills;
 mod outside;
 mod process;
 mod up;

@@ -110,10 +110,12 @@ impl Server {
     }
 
     pub(crate) fn wait_ready(&self) {
-        wait_for("the server to be ready", Duration::from_secs(30), || {
-            let response = http().get(format!("{}/readyz", self.url())).call().ok()?;
-            (response.status() == 200).then_some(())
-        });
+        wait_for("the server to be ready", Duration::from_secs(30), || self.is_ready().then_some(()));
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        let response = http().get(format!("{}/readyz", self.url())).call();
+        response.is_ok_and(|response| response.status() == 200)
     }
 
     /// SIGKILL: no chance to tidy up.

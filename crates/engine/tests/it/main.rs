@@ -1,0 +1,5 @@
+//! The engine over the embedded stores: what its parts promise together.
+
+mod bed;
+mod faults;
+mod retention;
