@@ -29,7 +29,7 @@ const kindOf = (v: unknown) => (v === null ? "null" : Array.isArray(v) ? "array"
 /** Fields that a schema names, over all its parts; none when it takes any. */
 function fieldsOf(given: Schema): Set<string> | null {
   const s = named(given);
-  if (s.additionalProperties !== undefined) return null;
+  if (s.additionalProperties !== undefined && s.additionalProperties !== false) return null;
   const parts = [...(s.allOf ?? []), ...(s.oneOf ?? []), ...(s.anyOf ?? [])].filter((p) => named(p).type !== "null").map(fieldsOf);
   if (parts.includes(null) || (parts.length === 0 && !s.properties)) return null;
   return new Set([...Object.keys(s.properties ?? {}), ...parts.flatMap((p) => [...p!])]);
