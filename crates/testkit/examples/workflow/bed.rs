@@ -35,6 +35,8 @@ impl Bed {
     pub(crate) async fn open(dir: &Path) -> Result<Self, Failed> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let outside = Arc::new(Outside::default());
+        // Fails when it is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let web = Arc::new(Web::new(Limits::default())?);
         let store = Arc::new(StateStore::open(dir)?);
         let ports = Ports {
