@@ -190,7 +190,7 @@ impl Machine<'_> {
     fn add_node(&mut self, node: Node) -> NodeId {
         let id = self.state.next_node;
         self.state.next_node += 1;
-        self.state.nodes.insert(id, node);
+        self.state.nodes.insert(id, Box::new(node));
         id
     }
 
@@ -211,7 +211,7 @@ impl Machine<'_> {
         if call.asked {
             self.effects.push(call_effect(&key, &call));
         }
-        self.state.calls.insert(key, call);
+        self.state.calls.insert(key, Box::new(call));
     }
 
     fn set_timer(&mut self, node: NodeId, purpose: Purpose, after_ms: i64) {

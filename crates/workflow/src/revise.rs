@@ -251,7 +251,7 @@ fn keep_calls(state: &mut State, then: &State, now: &State, recorder: &Recorder)
     let waited = |key: &str| then.calls.get(key).is_some_and(|c| c.node.is_some());
     for (key, call) in now.calls.iter().filter(|(_, c)| c.asked && c.undoes.is_none()) {
         let node = call.node.filter(|_| waited(key));
-        state.calls.insert(key.clone(), PendingCall { node, ..call.clone() });
+        state.calls.insert(key.clone(), Box::new(PendingCall { node, ..*call.clone() }));
     }
     let mut answered = Vec::new();
     for (key, call) in &then.calls {
@@ -279,7 +279,7 @@ fn keep_calls(state: &mut State, then: &State, now: &State, recorder: &Recorder)
         if let Some(waiting) = state.nodes.get_mut(&node) {
             waiting.activity = Activity::Call { key: key.clone() };
         }
-        state.calls.insert(key, PendingCall { asked: false, ..call.clone() });
+        state.calls.insert(key, Box::new(PendingCall { asked: false, ..*call.clone() }));
     }
     answered
 }

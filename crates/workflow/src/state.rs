@@ -33,11 +33,12 @@ pub struct State {
     pub(crate) now: Timestamp,
     pub(crate) input: Value,
     pub(crate) context: Value,
+    /// Boxed, as calls are: a map keeps room for eleven values, and most runs that wait have one or two.
     #[serde(with = "pairs")]
-    pub(crate) nodes: BTreeMap<NodeId, Node>,
+    pub(crate) nodes: BTreeMap<NodeId, Box<Node>>,
     pub(crate) next_node: NodeId,
     /// Calls that were asked for, or wait for the run to go on, by key.
-    pub(crate) calls: BTreeMap<String, PendingCall>,
+    pub(crate) calls: BTreeMap<String, Box<PendingCall>>,
     pub(crate) timers: BTreeMap<String, PendingTimer>,
     /// What is listened to, by id.
     pub(crate) listens: BTreeMap<String, PendingListen>,
@@ -430,14 +431,17 @@ mod pairs {
 
     use super::{Node, NodeId};
 
-    pub(super) fn serialize<S: Serializer>(nodes: &BTreeMap<NodeId, Node>, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        nodes: &BTreeMap<NodeId, Box<Node>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         nodes.iter().collect::<Vec<_>>().serialize(to)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
-    ) -> Result<BTreeMap<NodeId, Node>, D::Error> {
-        Ok(Vec::<(NodeId, Node)>::deserialize(from)?.into_iter().collect())
+    ) -> Result<BTreeMap<NodeId, Box<Node>>, D::Error> {
+        Ok(Vec::<(NodeId, Box<Node>)>::deserialize(from)?.into_iter().collect())
     }
 }
 

@@ -275,7 +275,7 @@ impl Machine<'_> {
         if !self.state.calls.get(key)?.asked {
             return None;
         }
-        self.state.calls.remove(key)
+        self.state.calls.remove(key).map(|call| *call)
     }
 
     pub(super) fn timer_fired(&mut self, id: &str) {

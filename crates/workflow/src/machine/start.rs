@@ -61,7 +61,7 @@ impl Machine<'_> {
         let open = |n: &Node| {
             matches!(n.activity, Activity::Sequence { .. } | Activity::Fork { .. } | Activity::Function)
         };
-        if !self.state.nodes.get(&parent).is_some_and(open) {
+        if !self.state.nodes.get(&parent).is_some_and(|n| open(n)) {
             return;
         }
         let counted = self.state.steps;
