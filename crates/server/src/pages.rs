@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -25,10 +25,7 @@ pub(crate) fn router() -> Router {
 
 async fn serve(request: Request) -> Response {
     let path = request.uri().path().trim_start_matches('/');
-    // A missing script must fail as such, not as a page that happens to be HTML.
-    let is_asset =
-        path.starts_with("assets/") || path.rsplit('/').next().is_some_and(|name| name.contains('.'));
-    let name = if path.is_empty() || !is_asset { "index.html" } else { path };
+    let name = if is_file(path, request.headers()) { path } else { "index.html" };
     let accepts =
         request.headers().get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok());
@@ -40,6 +37,16 @@ async fn serve(request: Request) -> Response {
         }
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// Whether a file is asked for, and not a screen. A missing script must fail as such, not as a page that happens to be
+/// HTML; but names of workflows in the address of a screen hold dots too, and who opens one asks for HTML.
+fn is_file(path: &str, headers: &HeaderMap) -> bool {
+    if path.starts_with("assets/") || Dist::get(path).is_some() {
+        return true;
+    }
+    let wants = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    path.rsplit('/').next().is_some_and(|name| name.contains('.')) && !wants.contains("text/html")
 }
 
 /// The smallest form that the client takes; files were compressed when the dashboard was built.
@@ -87,5 +94,26 @@ fn mime_of(name: &str) -> &'static str {
         "png" => "image/png",
         "txt" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_screen_with_a_dot_in_its_address_is_no_file_and_a_missing_script_is_no_screen() {
+        let html = HeaderMap::from_iter([(
+            header::ACCEPT,
+            HeaderValue::from_static("text/html,application/xhtml+xml,*/*;q=0.8"),
+        )]);
+        let any = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("*/*"))]);
+        assert!(!is_file("automation/workflows/shop.sync-catalog", &html));
+        assert!(!is_file("automation/runs", &any));
+        assert!(!is_file("", &any));
+        for headers in [&html, &any] {
+            assert!(is_file("assets/index-gone.js", headers));
+        }
+        assert!(is_file("gone.js", &any));
     }
 }
