@@ -43,6 +43,12 @@ fn invalid(message: impl Display) -> ActionFailure {
     failure(FailureKind::Validation, Retry::Permanent, message.to_string())
 }
 
+/// The exchange with a peer broke after the request was sent.
+fn broken(at: &str, reason: &str) -> ActionFailure {
+    let text = format!("{at}: {reason}; it is not known whether it was done");
+    failure(FailureKind::Communication, Retry::Exhausted, text).with_status(502)
+}
+
 /// What is wrong with JSON, without the value that is: it may be secret.
 fn without_values(error: &serde_json::Error) -> String {
     let text = error.to_string();

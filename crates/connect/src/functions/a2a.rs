@@ -19,13 +19,13 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::auth::Authentication;
-use super::failure;
 use super::fields::{Fields, configuration};
 use super::http::{
     IDEMPOTENCY_KEY, Opened, Request, Web, idempotency_key, place, read_answer, take_held_back, url,
 };
 use super::mcp::{endpoint, object_parameters};
 use super::rpc::{self, Events, Said, said};
+use super::{broken, failure};
 
 const METHODS: [&str; 11] = [
     "message/send",
@@ -237,11 +237,6 @@ fn message_id(key: &str) -> String {
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex: String = bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
-}
-
-fn broken(at: &str, reason: &str) -> ActionFailure {
-    let text = format!("{at}: {reason}; it is not known whether it was done");
-    failure(FailureKind::Communication, Retry::Exhausted, text).with_status(502)
 }
 
 #[async_trait]

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use super::auth;
 use super::fields::{Fields, configuration};
 use super::http::{IDEMPOTENCY_KEY, Opened, Request, Web, idempotency_key, place, take_held_back, url};
-use super::{ExternalResources, failure};
+use super::{ExternalResources, broken, failure};
 use frames::Frames;
 use proto::Protos;
 use status::Status;
@@ -157,11 +157,6 @@ fn address(service: &Fields<'_>, method: &MethodDescriptor) -> Result<Url, Actio
         return Err(configuration("with.service.host must be a host alone, without scheme, port or path"));
     }
     Ok(url)
-}
-
-fn broken(at: &str, reason: &str) -> ActionFailure {
-    let text = format!("{at}: {reason}; it is not known whether it was done");
-    failure(FailureKind::Communication, Retry::Exhausted, text).with_status(502)
 }
 
 #[async_trait]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::scan::{Class, Scan, Token, VALUE};
+use super::scan::{Class, DIGITS_MAX, Scan, Token, VALUE};
 use super::split::{Row, messages};
 
 /// A shape with more forms than this is split anew only when it has grown by an eighth.
@@ -391,7 +391,6 @@ impl Form {
 
 /// The word itself, when only other lines can tell whether it is part of the message: it has digits, but few.
 fn same<'l>(token: &Token, line: &'l str) -> Option<&'l str> {
-    const DIGITS_MAX: usize = 3;
     let word =
         (token.class == Class::Mixed).then(|| line.get(token.raw.0 as usize..token.raw.1 as usize))??;
     let digits = word.bytes().filter(u8::is_ascii_digit).count();

@@ -39,7 +39,7 @@ pub(super) const VALUE: &str = "<*>";
 const BYTES_MAX: usize = 4_096;
 const TOKENS_MAX: usize = 200;
 /// A word with more digits than this is a value whatever other lines say: identifiers are, versions are not.
-const DIGITS_MAX: usize = 3;
+pub(super) const DIGITS_MAX: usize = 3;
 
 const MONTHS: [&[u8]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];

@@ -2,11 +2,10 @@
 //! programs; every message is one line.
 
 use async_trait::async_trait;
-use ports::{ActionFailure, FailureKind, Retry};
+use ports::ActionFailure;
 use serde_json::Value;
 
 use super::Wire;
-use crate::functions::failure;
 use crate::functions::rpc::{Problem, Said, said};
 use crate::functions::run::{RunFunctions, Session};
 
@@ -28,8 +27,7 @@ pub(super) async fn open(
 }
 
 fn broken(reason: &str) -> ActionFailure {
-    let text = format!("the MCP server on standard output: {reason}; it is not known whether it was done");
-    failure(FailureKind::Communication, Retry::Exhausted, text).with_status(502)
+    crate::functions::broken("the MCP server on standard output", reason)
 }
 
 #[async_trait]
