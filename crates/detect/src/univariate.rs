@@ -1,13 +1,23 @@
 //! A streaming anomaly detector for any single series: constant work and memory for each point, no look-ahead,
 //! no training. Not calibrated for a unit: everything is relative to the series' own past.
 //!
-//! Several features look at a point from different sides: how far it is from where the series just was, from its
-//! long-run level, from the same time of earlier days, and how restless the series has become. Each feature is
-//! compared with the largest it ever was in normal life. Extreme value theory makes such records rare in a
-//! steady series (the n-th point is one with a chance of 1/n) and a record by a wide margin rarer still,
-//! whatever the distribution, so that one threshold serves all series.
+//! Three parts: what the point should be (`expectation`), how rare it is to be so far from it (`tail`), and whether
+//! something new begins (`records`).
+
+mod expectation;
+mod records;
+mod tail;
 
 use serde::{Deserialize, Serialize};
+
+use self::expectation::Expectation;
+use self::records::Records;
+use self::tail::Tail;
+
+pub use self::expectation::Member;
+
+/// Beyond this the means, kept in single precision where many are kept, would no longer be finite.
+const LARGEST: f64 = 1e30;
 
 /// What is said of one point, when it arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -15,94 +25,36 @@ pub struct Verdict {
     /// How much this point begins something that was not there before, 0 to 1. After an alarm the series is given
     /// time: what goes on is not said again unless it gets much worse.
     pub alarm: f64,
-    /// How far this point is from the one before and from the robust level, in the unit of the series, whatever
-    /// was said before: for ranking the points of one series.
+    /// How far this point is from what was expected, or from the one before, whichever is more, in the unit of the
+    /// series, whatever was said before: for ranking the points of one series.
     pub distance: f64,
+    /// What the point should have been.
+    pub expected: f64,
+    /// The band in which 99 % of this series' life lies, in its unit; wider while few points are known.
+    pub low: f64,
+    /// See `low`.
+    pub high: f64,
+    /// Share of the series' life that was at least as far out on this side: 0.01 is one point in a hundred. With few
+    /// points it is never small.
+    pub tail: f64,
 }
 
-/// Tuned on public data, the same for every series.
-struct Knobs {
-    // Spans of exponential means, in points: of where the series just was, of its level lately and in the long
-    // run, and of how restless it is.
-    fast: f64,
-    middle: f64,
-    slow: f64,
-    restless: f64,
-    // A record counts for this many points; one point raises it at most by this factor.
-    forget: f64,
-    growth: f64,
-    // How much wider a margin a record needs while few points are known.
-    young: f64,
-    // Points without a further alarm after one, unless it is so many times stronger.
-    rest: f64,
-    again: f64,
-    // What a record of each feature is worth.
-    weights: [f64; FEATURES],
-}
-
-const KNOBS: Knobs = Knobs {
-    fast: 3.0,
-    middle: 30.0,
-    slow: 1_900.0,
-    restless: 50.0,
-    forget: 2_700.0,
-    growth: 4.25,
-    young: 2.75,
-    rest: 80.0,
-    again: 4.4,
-    weights: [0.75, 0.9, 3.5, 0.3, 0.25, 0.5],
-};
-
-fn knobs() -> &'static Knobs {
-    &KNOBS
-}
-
-const FEATURES: usize = 6;
-/// Bins of a day.
-const BINS: usize = 96;
-const DAY_S: i64 = 86_400;
-/// Points before the first word.
-const WARMUP: u32 = 30;
-/// Span of the robust level in points, what is far out in mean distances, and until when nothing is.
-const LEVEL_SPAN: f64 = 2_000.0;
-const OUTLIER: f64 = 3.0;
-const YOUNG: u32 = 20;
-/// An alarm from here on begins the rest after it.
-const WORTH_RESTING: f64 = 0.2;
-/// The restlessness is a logarithm; a rise below this is no record, however steady the past.
-const RESTLESS: usize = 5;
-const LEAST_RESTLESS: f64 = 0.1;
-
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Record {
-    up: f64,
-    down: f64,
+impl Verdict {
+    /// How far out of the band a value is: 1 at its edge, 0 at what was expected.
+    #[must_use]
+    pub fn beyond(&self, value: f64) -> f64 {
+        let reach = if value >= self.expected { self.high - self.expected } else { self.expected - self.low };
+        (value - self.expected).abs() / reach.max(f64::MIN_POSITIVE)
+    }
 }
 
 /// See the module.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Univariate {
     points: u32,
-    last: f64,
-    fast: f64,
-    middle: f64,
-    slow: f64,
-    /// Mean size of a step, lately and in the long run.
-    step_now: f64,
-    step_usual: f64,
-    /// Mean distance from the long-run level.
-    spread: f64,
-    records: [Record; FEATURES],
-    /// Mean by time of day, and for how many days.
-    day: Vec<f32>,
-    day_seen: Vec<u8>,
-    /// Mean distance from the same time of earlier days, lately.
-    seasonal_gap: f64,
-    /// Level and mean distance from it, blind to what lies far out.
-    level: f64,
-    deviation: f64,
-    quiet_until: u32,
-    said: f64,
+    expectation: Expectation,
+    tail: Tail,
+    records: Records,
 }
 
 impl Default for Univariate {
@@ -111,54 +63,67 @@ impl Default for Univariate {
     }
 }
 
+/// The plain mean while young, exponential forgetting later.
 fn blend(old: f64, new: f64, points: u32, span: f64) -> f64 {
-    // The plain mean while young, exponential forgetting later.
     old + (new - old) * (2.0 / (span + 1.0)).max(1.0 / f64::from(points.max(1)))
 }
 
 impl Univariate {
     /// Memory of one series, in bytes.
-    pub const BYTES: usize = size_of::<Self>() + BINS * 5;
+    pub const BYTES: usize = size_of::<Self>() + Expectation::HEAP + Tail::HEAP;
 
     /// Knows nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            points: 0,
-            last: 0.0,
-            fast: 0.0,
-            middle: 0.0,
-            slow: 0.0,
-            step_now: 0.0,
-            step_usual: 0.0,
-            spread: 0.0,
-            records: [Record::default(); FEATURES],
-            day: vec![0.0; BINS],
-            day_seen: vec![0; BINS],
-            seasonal_gap: 0.0,
-            level: 0.0,
-            deviation: 0.0,
-            quiet_until: 0,
-            said: 0.0,
-        }
+        Self { points: 0, expectation: Expectation::new(), tail: Tail::new(), records: Records::new() }
     }
 
     /// Takes in a point and judges it. A value that is no finite number is passed over.
     pub fn add(&mut self, at_s: i64, value: f64) -> Verdict {
-        // Beyond this the means, kept in single precision where many are kept, would no longer be finite.
-        if !value.is_finite() || value.abs() > 1e30 {
+        if !value.is_finite() || value.abs() > LARGEST {
             return Verdict::default();
         }
-        self.points = self.points.saturating_add(1);
-        if self.points == 1 {
-            (self.last, self.fast, self.middle, self.slow, self.level) = (value, value, value, value, value);
+        if self.points == 0 {
+            self.expectation.begin(value);
+            self.records.begin(value);
         }
-        let bin = (at_s.rem_euclid(DAY_S) * BINS as i64 / DAY_S) as usize;
-        let distance = (value - self.last).abs() + (value - self.level).abs();
-        let features = self.features(bin, value);
-        let alarm = self.judge(&features);
-        self.learn(bin, value);
-        Verdict { alarm, distance }
+        self.points = self.points.saturating_add(1);
+        let expected = self.expectation.at(at_s);
+        let off = value - expected.value;
+        let (below, above) = self.tail.band(expected.value, self.points);
+        let verdict = Verdict {
+            distance: self.records.step(value).max(off.abs()),
+            expected: expected.value,
+            low: expected.value - below,
+            high: expected.value + above,
+            tail: self.tail.probability(expected.value, off),
+            alarm: self.records.add(value, &expected, self.points),
+        };
+        self.tail.learn(expected.value, off, self.points);
+        self.expectation.learn(at_s, value, &expected, self.points);
+        verdict
+    }
+
+    /// What a value would be at a time, without learning from it: for judging while learning is paused. The alarm is 0.
+    #[must_use]
+    pub fn judge(&self, at_s: i64, value: f64) -> Verdict {
+        let expected = self.expectation.at(at_s).value;
+        let (below, above) = self.tail.band(expected, self.points);
+        let off = if value.is_finite() { value - expected } else { 0.0 };
+        let tail = self.tail.probability(expected, off);
+        Verdict {
+            alarm: 0.0,
+            distance: off.abs(),
+            expected,
+            low: expected - below,
+            high: expected + above,
+            tail,
+        }
+    }
+
+    /// A person said that the last alarm was no anomaly: the next needs a wider margin.
+    pub fn forgive(&mut self) {
+        self.records.forgive();
     }
 
     /// Points taken in so far.
@@ -167,79 +132,10 @@ impl Univariate {
         self.points
     }
 
-    /// The robust level and the mean distance from it.
+    /// Who says what is expected, with how much say.
     #[must_use]
-    pub fn level(&self) -> (f64, f64) {
-        (self.level, self.deviation)
-    }
-
-    fn features(&mut self, bin: usize, value: f64) -> [f64; FEATURES] {
-        let k = knobs();
-        let step = (value - self.last).abs();
-        self.step_now = blend(self.step_now, step, self.points, k.restless);
-        let middle = blend(self.middle, value, self.points, k.middle);
-        let tiny = 1e-6 * (self.slow.abs() + self.spread) + 1e-12;
-        let seasonal =
-            if self.day_seen[bin] > 0 { value - f64::from(self.day[bin]) } else { value - self.fast };
-        self.seasonal_gap = blend(self.seasonal_gap, seasonal, self.points, k.middle);
-        let trust = if self.day_seen[bin] > 0 { 1.0 } else { 0.0 };
-        [
-            value - self.fast,
-            value - self.slow,
-            middle - self.slow,
-            seasonal * trust,
-            self.seasonal_gap * trust,
-            ((self.step_now + tiny) / (self.step_usual + tiny)).ln(),
-        ]
-    }
-
-    fn judge(&mut self, features: &[f64; FEATURES]) -> f64 {
-        let k = knobs();
-        let young = 1.0 + k.young / f64::from(self.points).sqrt();
-        let floor = 1e-3 * (self.spread + 1e-3 * self.slow.abs()) + 1e-12;
-        let keep = 1.0 - 1.0 / k.forget;
-        let mut alarm = 0.0f64;
-        for (i, (x, record)) in features.iter().zip(&mut self.records).enumerate() {
-            let (this, other) =
-                if *x >= 0.0 { (&mut record.up, record.down) } else { (&mut record.down, record.up) };
-            let size = x.abs();
-            let before = this.max(0.5 * other).max(if i == RESTLESS { LEAST_RESTLESS } else { floor });
-            let ratio = size / (before * young);
-            alarm = alarm.max((ratio - 1.0) * k.weights[i]);
-            *this = (*this * keep).max(if self.points < WARMUP { size } else { size.min(before * k.growth) });
-        }
-        if self.points < WARMUP {
-            return 0.0;
-        }
-        let quiet = self.points < self.quiet_until;
-        if quiet && alarm < self.said * k.again {
-            return 0.0;
-        }
-        if alarm > WORTH_RESTING {
-            self.quiet_until = self.points.saturating_add(k.rest as u32);
-            self.said = alarm;
-        }
-        alarm.max(0.0) / (1.0 + alarm.max(0.0))
-    }
-
-    fn learn(&mut self, bin: usize, value: f64) {
-        let k = knobs();
-        let n = self.points;
-        let mean = f64::from(self.day[bin]);
-        let seen = u32::from(self.day_seen[bin]).min(40) + 1;
-        self.day_seen[bin] = seen as u8;
-        self.day[bin] = (mean + (value - mean) / f64::from(seen.min(12))) as f32;
-        self.step_usual = blend(self.step_usual, (value - self.last).abs(), n, k.slow);
-        self.spread = blend(self.spread, (value - self.slow).abs(), n, k.slow);
-        self.fast = blend(self.fast, value, n, k.fast);
-        self.middle = blend(self.middle, value, n, k.middle);
-        self.slow = blend(self.slow, value, n, k.slow);
-        // A point far out counts as one at the edge: trouble must not shift the level it is measured from.
-        let reach = if n > YOUNG { OUTLIER * self.deviation } else { f64::INFINITY };
-        let off = (value - self.level).clamp(-reach, reach);
-        self.deviation = blend(self.deviation, off.abs(), n, LEVEL_SPAN);
-        self.level = blend(self.level, self.level + off, n, LEVEL_SPAN);
-        self.last = value;
+    pub fn members(&self) -> [Member; 3] {
+        self.expectation.members()
     }
 }
 
@@ -258,7 +154,7 @@ mod tests {
         (0..4_000)
             .filter(|i| {
                 let value = if *i >= from { change(value(*i)) } else { value(*i) };
-                detector.add(*i as i64 * 300, value).alarm > 0.3
+                detector.add(*i as i64 * 300, value).alarm > 0.15
             })
             .collect()
     }
@@ -272,13 +168,123 @@ mod tests {
         }
     }
 
+    /// Deterministic noise of a shape, from a uniform number in (0, 1).
+    fn noise(i: u64) -> f64 {
+        let mut x = i.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Share of points outside the band after the first thousand of 20,000, five minutes apart.
+    fn outside(value: impl Fn(i64, f64) -> f64) -> f64 {
+        let mut detector = Univariate::new();
+        let out = (0..20_000i64)
+            .filter(|i| {
+                let value = value(i * 300, noise(*i as u64));
+                let verdict = detector.add(i * 300, value);
+                *i >= 1_000 && !(verdict.low..=verdict.high).contains(&value)
+            })
+            .count();
+        out as f64 / 19_000.0
+    }
+
+    #[test]
+    fn one_point_in_a_hundred_is_outside_the_band_whatever_the_noise() {
+        let day = |at: i64| (at as f64 / 86_400.0 * std::f64::consts::TAU).sin();
+        let normal = |u: f64| (0..12).map(|i| noise((u * 1e15) as u64 + i)).sum::<f64>() - 6.0;
+        let check = |name: &str, share: f64| assert!((0.0003..0.02).contains(&share), "{name}: {share}");
+        check("uniform", outside(|_, u| u));
+        check("normal", outside(|_, u| normal(u)));
+        check("exponential", outside(|_, u| -u.ln()));
+        check("heavy tail", outside(|_, u| u.powf(-0.4)));
+        check(
+            "counts, mostly none",
+            outside(|_, u| if u < 0.95 { 0.0 } else { (-20.0 * (1.0 - u).ln()).floor() }),
+        );
+        check("a day", outside(|at, u| 50.0 + 30.0 * day(at) + 4.0 * normal(u)));
+    }
+
+    #[test]
+    fn a_quiet_weekend_is_expected_after_some_months() {
+        let mut detector = Univariate::new();
+        let weekend = |at: i64| (at / 86_400 + 4) % 7 >= 5;
+        let mut last = Verdict::default();
+        for i in 0..7 * 288 * 12i64 {
+            let (at, low) = (i * 300, if weekend(i * 300) { 20.0 } else { 100.0 });
+            last = detector.add(at, low + 6.0 * noise(i as u64));
+        }
+        let week = detector.members().into_iter().find(|m| m.name == "week").unwrap();
+        assert!(week.weight > 0.8, "{week:?}");
+        // The same value on a working day is far out.
+        let next_working_noon = 7 * 86_400 * 12 + 4 * 86_400 + 43_200;
+        assert!((next_working_noon / 86_400 + 4) % 7 < 5);
+        let judged = detector.judge(next_working_noon, 20.0);
+        assert!(judged.beyond(20.0) > 2.0 && judged.tail < 0.005, "{judged:?} {last:?}");
+        assert!(detector.judge(next_working_noon, 103.0).beyond(103.0) < 1.0);
+    }
+
+    #[test]
+    fn a_level_that_stays_becomes_the_normal_one() {
+        let mut detector = Univariate::new();
+        let value = |i: i64| noise(i as u64) + if i < 1_000 { 10.0 } else { 40.0 };
+        let said: Vec<i64> = (0..3_000).filter(|i| detector.add(i * 300, value(*i)).alarm > 0.15).collect();
+        assert_eq!(said, [1_000], "once, when it begins");
+        assert!((detector.judge(3_000 * 300, 40.5).expected - 40.5).abs() < 2.0);
+    }
+
+    #[test]
+    fn what_a_person_called_normal_needs_a_wider_margin() {
+        let run = |forgiven: u32| {
+            let mut detector = Univariate::new();
+            (0..500i64).for_each(|i| {
+                detector.add(i * 60, noise(i as u64));
+            });
+            (0..forgiven).for_each(|_| detector.forgive());
+            detector.add(500 * 60, 3.0).alarm
+        };
+        assert!(run(0) > run(1) && run(1) > run(3) && run(50) >= 0.0);
+    }
+
+    fn series() -> impl Strategy<Value = Vec<f64>> {
+        prop::collection::vec(
+            (0.0..100.0f64, 0..40u8).prop_map(|(v, spike)| if spike == 0 { v * 9.0 } else { v }),
+            50..400,
+        )
+    }
+
     proptest! {
+        #[test]
+        fn the_unit_does_not_matter(points in series(), power in -10..10i32) {
+            let factor = 2f64.powi(power);
+            let (mut one, mut other) = (Univariate::new(), Univariate::new());
+            for (i, value) in points.iter().enumerate() {
+                let (a, b) = (one.add(i as i64 * 300, *value), other.add(i as i64 * 300, value * factor));
+                prop_assert!((a.alarm - b.alarm).abs() < 1e-6 && (a.tail - b.tail).abs() < 1e-6);
+                prop_assert!((a.high * factor - b.high).abs() <= 1e-4 * b.high.abs().max(factor));
+            }
+        }
+
+        #[test]
+        fn a_detector_that_was_stored_goes_on_the_same(points in series(), cut in 0..50usize) {
+            let mut whole = Univariate::new();
+            let mut parts = Univariate::new();
+            for (i, value) in points.iter().enumerate() {
+                if i == cut {
+                    parts = rmp_serde::from_slice(&rmp_serde::to_vec_named(&parts).unwrap()).unwrap();
+                }
+                prop_assert_eq!(whole.add(i as i64 * 300, *value), parts.add(i as i64 * 300, *value));
+            }
+        }
+
         #[test]
         fn hostile_values_give_finite_words(points in prop::collection::vec((any::<i64>(), any::<f64>()), 0..200)) {
             let mut detector = Univariate::new();
             for (at, value) in points {
                 let verdict = detector.add(at, value);
                 prop_assert!((0.0..=1.0).contains(&verdict.alarm) && verdict.distance.is_finite());
+                prop_assert!((0.0..=1.0).contains(&verdict.tail) && verdict.low <= verdict.high);
+                prop_assert!(verdict.expected.is_finite() && !verdict.beyond(value).is_nan() || !value.is_finite());
             }
         }
     }

@@ -51,6 +51,14 @@ pub(crate) fn run(data: &Path, json: bool) -> Result<(), String> {
         .collect();
     let mean = rows.iter().map(|r| r.score).sum::<f64>() / rows.len().max(1) as f64;
     print_tables(&files, &scores, &rows, mean);
+    let normal: Vec<bool> = nab
+        .iter()
+        .zip(&nab_verdicts)
+        .chain(cloud.iter().zip(&cloud_verdicts))
+        .flat_map(|(series, verdicts)| outside(series, verdicts))
+        .collect();
+    let outside = normal.iter().filter(|o| **o).count() as f64 / normal.len().max(1) as f64;
+    print(&format!("normal points outside the 99 % band: {:.2} %", 100.0 * outside));
     let per_s = points as f64 / seconds;
     let bytes = Univariate::BYTES;
     note(&format!("{points} points, {per_s:.0} points/s on one core, {bytes} bytes a series"));
@@ -58,11 +66,20 @@ pub(crate) fn run(data: &Path, json: bool) -> Result<(), String> {
         let line = serde_json::json!({
             "nab_standard": scores[0].normalised, "nab_low_fp": scores[1].normalised,
             "nab_low_fn": scores[2].normalised, "ms_cloud_auc_pr": mean,
-            "points_per_s": per_s, "bytes_per_series": bytes,
+            "points_per_s": per_s, "bytes_per_series": bytes, "outside_99_band": outside,
         });
         print(&line.to_string());
     }
     Ok(())
+}
+
+/// For each point that no label calls bad, after the first tenth of the series: whether it was outside its band.
+fn outside<'a>(series: &'a Series, verdicts: &'a [Verdict]) -> impl Iterator<Item = bool> + 'a {
+    let bad = |i: usize| series.anomalous[i] || series.windows.iter().any(|(a, b)| (*a..=*b).contains(&i));
+    let points = series.values.iter().zip(verdicts).enumerate().skip(series.values.len() / 10);
+    points
+        .filter(move |(i, (value, _))| value.is_finite() && !bad(*i))
+        .map(|(_, (value, v))| v.beyond(*value) > 1.0)
 }
 
 fn judge(series: &Series) -> Vec<Verdict> {

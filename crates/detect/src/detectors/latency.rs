@@ -48,8 +48,7 @@ impl Operation {
 
     /// Three and a half robust deviations above the median of the logarithms, and never a trifle.
     fn set_limit(&mut self, slack_ms: f64) {
-        let (Some(median), Some(p95)) = (self.durations.quantile_ms(0.5), self.durations.quantile_ms(0.95))
-        else {
+        let (Some(median), Some(p95)) = (self.durations.quantile(0.5), self.durations.quantile(0.95)) else {
             return;
         };
         if self.durations.total() >= KNOWN {

@@ -9,7 +9,8 @@ use crate::detectors::Detector;
 use crate::features::Seen;
 use crate::findings::{Context, Findings, Sighting};
 use crate::settings::Settings;
-use crate::univariate::Univariate;
+use crate::stats;
+use crate::univariate::{Univariate, Verdict};
 
 const NAME: &str = "metric_anomaly";
 /// Families that have a detector of their own or only mirror what spans and logs say.
@@ -19,10 +20,12 @@ const KNOWN: [&str; 7] =
 const PARTS: [&str; 3] = ["_bucket", "_sum", "_count"];
 /// Points before the first word.
 const POINTS_AT_LEAST: u32 = 120;
-const ALARM: f64 = 0.3;
-/// Out of the band is this many mean distances from the level, for so many points in a row.
-const OUT: f64 = 6.0;
+const ALARM: f64 = 0.15;
+/// Out is this many times as far as the edge of the band, for so many points in a row.
+const OUT: f64 = 1.75;
 const HELD: u32 = 5;
+/// This far out it is more than a nuisance.
+const FAR_OUT: f64 = 4.0;
 /// An alarm not followed by a held departure within this many points was a spike.
 const PATIENCE: u32 = 12;
 const STALE_MS: i64 = 60_000;
@@ -31,10 +34,26 @@ const STALE_MS: i64 = 60_000;
 struct Watched {
     model: Univariate,
     last_at: Timestamp,
-    /// Points since the alarm, how many were out in a row, and when it began.
-    alarmed: Option<(u32, u32, Timestamp)>,
-    low: f64,
-    high: f64,
+    alarmed: Option<Alarmed>,
+}
+
+/// What an alarm began.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Alarmed {
+    began: Timestamp,
+    /// Points since, and how many of them were out in a row.
+    points: u32,
+    out: u32,
+    /// How far the band reached below and above what was expected, before the trouble was learned from.
+    reach: (f64, f64),
+}
+
+impl Alarmed {
+    /// What is said of a point by the band as it was.
+    fn as_it_was(&self, verdict: Verdict) -> Verdict {
+        let (below, above) = self.reach;
+        Verdict { low: verdict.expected - below, high: verdict.expected + above, ..verdict }
+    }
 }
 
 /// See the module.
@@ -60,38 +79,38 @@ impl MetricAnomaly {
             model: Univariate::new(),
             last_at: Timestamp::ZERO,
             alarmed: None,
-            low: f64::MIN,
-            high: f64::MAX,
         });
         if at <= watched.last_at {
             return;
         }
         watched.last_at = at;
-        let inside = (watched.low..=watched.high).contains(&value);
+        let at_s = at.as_unix_ms().div_euclid(1_000);
         if findings.holds_learning(cx, NAME, key) {
-            if inside {
+            let verdict = watched.model.judge(at_s, value);
+            if verdict.beyond(value) < OUT {
+                watched.alarmed = None;
                 findings.good(cx, NAME, key, cx.settings.clear_after_ms());
             } else {
-                raise(cx, key, series, value, (watched.low, watched.high, at), findings);
+                let began = watched.alarmed.map_or(at, |a| a.began);
+                raise(cx, key, series, value, (&verdict, began), findings);
             }
             return;
         }
         // Not firing, or firing for so long that this is the new normal.
         findings.good(cx, NAME, key, 0);
-        let (level, deviation) = watched.model.level();
-        let alarm = watched.model.add(at.as_unix_ms().div_euclid(1_000), value).alarm;
-        if alarm >= ALARM && watched.model.points() >= POINTS_AT_LEAST && watched.alarmed.is_none() {
-            let reach = OUT * deviation;
-            (watched.low, watched.high) = (level - reach, level + reach);
-            watched.alarmed = Some((0, 0, at));
+        let verdict = watched.model.add(at_s, value);
+        if verdict.alarm >= ALARM && watched.model.points() >= POINTS_AT_LEAST && watched.alarmed.is_none() {
+            let reach = (verdict.expected - verdict.low, verdict.high - verdict.expected);
+            watched.alarmed = Some(Alarmed { began: at, points: 0, out: 0, reach });
         }
-        let Some((points, out, began)) = watched.alarmed else { return };
-        let inside = (watched.low..=watched.high).contains(&value);
-        let out = if inside { 0 } else { out + 1 };
-        watched.alarmed = (points < PATIENCE).then_some((points + 1, out, began));
-        if out >= HELD {
+        let Some(alarmed) = &mut watched.alarmed else { return };
+        let verdict = alarmed.as_it_was(verdict);
+        alarmed.points += 1;
+        alarmed.out = if verdict.beyond(value) < OUT { 0 } else { alarmed.out + 1 };
+        if alarmed.out >= HELD {
+            raise(cx, key, series, value, (&verdict, alarmed.began), findings);
+        } else if alarmed.points > PATIENCE {
             watched.alarmed = None;
-            raise(cx, key, series, value, (watched.low, watched.high, began), findings);
         }
     }
 }
@@ -101,10 +120,10 @@ fn raise(
     key: &str,
     series: &MetricSeries,
     value: f64,
-    (low, high, began): (f64, f64, Timestamp),
+    (verdict, began): (&Verdict, Timestamp),
     findings: &mut Findings,
 ) {
-    let up = value > high;
+    let Verdict { low, high, expected, .. } = *verdict;
     findings.raise(
         cx,
         Sighting {
@@ -114,13 +133,16 @@ fn raise(
             service: &series.service,
             instance: series.labels.get("instance").map(String::as_str),
             subject: Subject::Metric { name: series.name.clone(), labels: series.labels.clone() },
-            severity: Severity::Low,
-            score: 0.8,
-            direction: Some(if up { Direction::Up } else { Direction::Down }),
+            severity: if verdict.beyond(value) < FAR_OUT { Severity::Low } else { Severity::Medium },
+            score: stats::score(verdict.tail),
+            direction: Some(if value > expected { Direction::Up } else { Direction::Down }),
             observed: Some(value),
             expected: Some(Band { low, high }),
             started_at: began,
-            summary: format!("{} is {value:.4}, expected {low:.4} to {high:.4}", series.name),
+            summary: format!(
+                "{} is {value:.4}; at this time {expected:.4} is usual, {low:.4} to {high:.4} in 99 of 100",
+                series.name
+            ),
             samples: Vec::new(),
             time_to_limit_ms: None,
             stale_after_ms: Some(STALE_MS),

@@ -207,7 +207,7 @@ impl Traffic {
             to: self.to.clone(),
             calls_per_s: f64::from(calls) / seconds,
             error_ratio: f64::from(errors) / f64::from(calls.max(1)),
-            p95_ms: durations.quantile_ms(0.95).unwrap_or(0.0),
+            p95_ms: durations.quantile(0.95).unwrap_or(0.0),
             last_seen_at: Some(self.last_at),
         }
     }

@@ -152,7 +152,7 @@ mod tests {
 
     fn check(said_at: &[usize], expect: std::ops::RangeInclusive<f64>) {
         let verdicts: Vec<Verdict> = (0..1_000)
-            .map(|i| Verdict { alarm: f64::from(u8::from(said_at.contains(&i))), distance: 0.0 })
+            .map(|i| Verdict { alarm: f64::from(u8::from(said_at.contains(&i))), ..Verdict::default() })
             .collect();
         let file = File::new(&series(1_000, vec![(400, 499), (700, 799)]), &verdicts);
         let got = score(&[file], &PROFILES[0]).normalised;
