@@ -29,7 +29,7 @@ describe("the mock", () => {
 
   it("answers every operation that reads as the contract says", async () => {
     const first = async (path: string) => (await items(path))[0]!.id;
-    const named: Record<string, string> = { "/incidents/{id}": await first("/incidents"), "/decisions/{id}": await first("/decisions"), "/services/{name}": "checkout", "/runbooks/{name}": "restart-service", "/workflows/{name}": "shop.release-with-care", "/workflows/{name}/versions": "shop.release-with-care", "/runs/{id}": await first("/runs"), "/runs/{id}/journal": await first("/runs") };
+    const named: Record<string, string> = { "/incidents/{id}": await first("/incidents"), "/decisions/{id}": await first("/decisions"), "/services/{name}": "checkout", "/findings/{id}": await first("/findings"), "/runbooks/{name}": "restart-service", "/workflows/{name}": "shop.release-with-care", "/workflows/{name}/versions": "shop.release-with-care", "/runs/{id}": await first("/runs"), "/runs/{id}/journal": await first("/runs") };
     for (const { path, operation } of OPERATIONS.filter((o) => o.method === "GET" && !unused.includes(o.operation.operationId))) {
       const at = path.replace(/\{\w+\}/, named[path] ?? "{}") + (query[operation.operationId] ?? "");
       const answer = await ask(at);
@@ -47,11 +47,13 @@ describe("the mock", () => {
     const [run] = await items("/runs?workflow=shop.release-with-care&status=running");
     const [faulted] = await items("/runs?status=faulted");
     const [approval] = await items("/approvals?state=pending");
+    const learned = ((await (await ask("/findings?limit=200")).json()) as { items: { id: string; kind: string }[] }).items.find((f) => f.kind === "latency" || f.kind === "error_rate");
     const source = "document: { dsl: '1.0.3', namespace: mine, name: probe, version: '0.1.0' }\ndo:\n  - rest:\n      wait: { seconds: 1 }\n";
     const asks: [method: string, path: string, body: unknown, status: number][] = [
       ["POST", `/approvals/${approval!.id}/approve`, { note: "go" }, 204],
       ["POST", `/runs/${run!.id}/pause`, { reason: "look" }, 204], ["POST", `/runs/${run!.id}/resume`, {}, 204], ["POST", `/runs/${run!.id}/cancel`, {}, 204], ["POST", `/runs/${faulted!.id}/retry`, {}, 204],
       ["PUT", "/runs/holds", { scope: "service", name: "catalog", held: true, reason: "moving" }, 200], ["PUT", "/runs/holds", { scope: "all", held: true }, 200], ["PUT", "/runs/holds", { scope: "all", held: false }, 200],
+      ["POST", `/findings/${learned!.id}/feedback`, { judgement: "not_anomaly", note: "a test" }, 202], ["POST", "/detection/replay", { from: new Date(Date.now() - 3_600_000).toISOString(), to: new Date().toISOString(), settings: { metric_anomaly: false } }, 200],
       ["POST", "/runs/bulk", { action: "retry", filter: { status: "faulted" }, reason: "again", limit: 5 }, 200], ["POST", "/runs/plan", { workflow: "restart-service", input: { service: "checkout" } }, 200], ["POST", "/runs", { workflow: "restart-service", input: { service: "checkout" } }, 201],
       ["POST", "/workflows/validate", { source }, 200], ["POST", "/workflows/validate", { source: "document: 1" }, 200], ["PUT", "/workflows/mine.probe", { source }, 200], ["DELETE", "/workflows/mine.probe", undefined, 204],
       ["PUT", "/schedules/shop.sync-catalog", { enabled: false }, 200], ["PUT", "/stop-switch", { engaged: true, reason: "test" }, 200], ["PUT", "/stop-switch", { engaged: false, reason: "" }, 200],

@@ -9,6 +9,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { components } from "../src/api/schema";
 import { Automation } from "./automation";
+import { Detection } from "./detection";
 import { FAULTS } from "./faults";
 import { id, iso } from "./ids";
 import { GUARDS, PHASES, POLICY_VERSION, RULES, type Story, type Told } from "./incidents";
@@ -33,6 +34,7 @@ function send(kind: string, data: unknown) {
 const changed = (kind: string, what: string) => { send("change", { kind, id: what, revision: sequence }); };
 
 const automation = new Automation(world, changed);
+const detection = new Detection(world, changed);
 
 function incidentActions(t: Told, session: S["SessionView"]): S["AllowedAction"][] {
   const i = t.incident;
@@ -86,7 +88,7 @@ function read({ parts, q, session }: Ask): unknown {
     }
     case "changes": return page(world.changes(world.told()).filter((c) => !q.get("service") || c.service === q.get("service")), q);
     case "incidents": {
-      if (b) { const t = toldOf(b); return { incident: t.incident, findings: t.findings, decisions: t.decisions, runs: t.runs, allowed_actions: incidentActions(t, session) }; }
+      if (b) { const t = toldOf(b); return { incident: t.incident, findings: t.findings.map((f) => detection.view(f, session)), decisions: t.decisions, runs: t.runs, allowed_actions: incidentActions(t, session) }; }
       const [status, service, severity] = [q.get("status"), q.get("service"), q.get("severity")];
       return page(world.told().map((t) => world.summary(t)).filter((i) => (!status || i.status === status || (status === "open" && i.status !== "resolved")) && (!service || i.services.includes(service)) && (!severity || i.severity === severity)), q);
     }
@@ -101,6 +103,7 @@ function read({ parts, q, session }: Ask): unknown {
       const edges = world.edges().filter((e) => e.from === b || e.to === b);
       return { service: world.service(b, told), findings: told.flatMap((t) => t.findings).filter((f) => f.service === b && f.state === "firing"), changes: world.changes(told).filter((c) => c.service === b).slice(0, 20), callers: edges.filter((e) => e.to === b).map((e) => e.from), callees: edges.filter((e) => e.from === b).map((e) => e.to), edges };
     }
+    case "detection": case "findings": return detection.read(parts, q, session);
     case "runs": case "approvals": case "workflows": case "schedules": return automation.read(parts, q, session);
     case "runbooks": {
       if (!b) return { items: Object.keys(DEFINITIONS).map((n) => runbook(n, now)!.summary), next: null };
@@ -143,6 +146,7 @@ function change({ method, parts, body, session }: Ask): unknown {
     changed("fault", spec.name); follow(story, 0);
     return undefined;
   }
+  if (["detection", "findings"].includes(a)) return detection.change(parts, body, session);
   if (["runs", "approvals", "workflows", "schedules"].includes(a)) return automation.change(method, parts, body, session);
   throw new Refusal("not_found", "there is no such endpoint");
 }

@@ -62,6 +62,15 @@ const incident = createRoute({
   component: lazyRouteComponent(() => import("./routes/IncidentPage"), "IncidentPage"),
 });
 
+const detection = createRoute({
+  getParentRoute: () => app,
+  path: "/detection",
+  validateSearch: (s: Record<string, unknown>): { hours?: number } => (whole(s.hours) ? { hours: Math.min(720, Number(s.hours)) } : {}),
+  loaderDeps: ({ search }) => ({ hours: search.hours ?? 168 }),
+  loader: ({ context: { client }, deps }) => Promise.all([client.ensureQueryData(q.detectionQuery(deps.hours)), client.ensureInfiniteQueryData(q.findingsQuery)]),
+  component: lazyRouteComponent(() => import("./routes/DetectionPage"), "DetectionPage"),
+});
+
 const systems = createRoute({
   getParentRoute: () => app,
   path: "/systems",
@@ -193,7 +202,7 @@ const settings = createRoute({
 
 const tree = root.addChildren([
   signIn,
-  app.addChildren([overview, incidents, incident, systems, service, automation, runs, run, approvals, workflows, workflow, newWorkflow, schedules, runbooks, runbook, policy, faults, logs, settings]),
+  app.addChildren([overview, incidents, incident, detection, systems, service, automation, runs, run, approvals, workflows, workflow, newWorkflow, schedules, runbooks, runbook, policy, faults, logs, settings]),
 ]);
 
 export function makeRouter(client: QueryClient) {

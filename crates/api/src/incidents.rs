@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::detection::{self, FindingView};
 use crate::page::{Body, Page, Path, Query, check_prose, limit};
 use crate::problem::Problem;
 
@@ -102,7 +103,7 @@ pub struct IncidentDetail {
     /// The incident.
     pub incident: Incident,
     /// Its findings, oldest first.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<FindingView>,
     /// Its decisions, oldest first.
     pub decisions: Vec<Decision>,
     /// Its runs, oldest first.
@@ -180,7 +181,9 @@ pub async fn get(
     let incident = records.get::<Incident>(&id).await?.ok_or_else(|| Problem::not_found("incident", &id))?;
     let mut findings = Vec::with_capacity(incident.findings.len());
     for finding in &incident.findings {
-        findings.extend(records.get::<Finding>(finding.as_str()).await?);
+        if let Some(finding) = records.get::<Finding>(finding.as_str()).await? {
+            findings.push(detection::view(&app, finding, asker.role).await?);
+        }
     }
     let mut decisions = Vec::with_capacity(incident.decisions.len());
     for decision in &incident.decisions {

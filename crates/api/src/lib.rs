@@ -13,6 +13,7 @@ pub mod bulk;
 pub mod changes;
 pub mod decisions;
 pub mod demo;
+pub mod detection;
 pub mod holds;
 pub mod incidents;
 pub mod ingest;

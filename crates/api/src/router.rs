@@ -22,9 +22,9 @@ use crate::access::{self, Table};
 use crate::app::App;
 use crate::problem::{self, Code, Problem};
 use crate::{
-    approvals, audit, autonomy, bulk, changes, decisions, demo, holds, incidents, ingest, metrics, overview,
-    policy, runbooks, runs, schedules, security, services, session, status, stream, telemetry, tokens,
-    workflows,
+    approvals, audit, autonomy, bulk, changes, decisions, demo, detection, holds, incidents, ingest, metrics,
+    overview, policy, runbooks, runs, schedules, security, services, session, status, stream, telemetry,
+    tokens, workflows,
 };
 
 #[derive(OpenApi)]
@@ -73,6 +73,11 @@ fn resources(max_body_bytes: usize) -> OpenApiRouter<App> {
         .routes(routes!(telemetry::logs))
         .routes(routes!(telemetry::histogram))
         .routes(routes!(changes::list))
+        .routes(routes!(detection::list))
+        .routes(routes!(detection::get))
+        .routes(routes!(detection::judge))
+        .routes(routes!(detection::overview))
+        .routes(routes!(detection::replay))
         .routes(routes!(runs::list, runs::create))
         .routes(routes!(runs::get))
         .routes(routes!(runs::journal))

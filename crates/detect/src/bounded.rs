@@ -52,11 +52,14 @@ impl<V> Bounded<V> {
         self.entries.get_mut(key).map(|(_, v)| v)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut V)> {
         self.entries.iter_mut().map(|(k, (_, v))| (k.as_str(), v))
     }
 
-    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
         self.entries.iter().map(|(k, (_, v))| (k.as_str(), v))
     }

@@ -3,9 +3,10 @@
 use model::{CorrelationId, Finding, MetricSeries, ServiceGraph, Signal, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::detectors::Detectors;
+use crate::detectors::{Detectors, NAMES};
 use crate::features::Features;
 use crate::findings::{Context, Findings};
+use crate::report::{DRIFTING, Report};
 use crate::settings::Settings;
 
 /// Judgement over windows happens at most this often; single signals are judged at once.
@@ -76,8 +77,10 @@ impl Detection {
         state.correlation = correlation.clone();
         let cx = Context { now: state.now, correlation, settings: &self.settings };
         for signal in signals {
-            if let Signal::Change(change) = signal {
-                state.findings.note_change(change);
+            match signal {
+                Signal::Change(change) => state.findings.note_change(change),
+                Signal::Feedback(feedback) => state.findings.judge(state.now, feedback),
+                _ => {}
             }
             let seen = state.features.see(state.now, signal);
             state.detectors.see(cx, &seen, &mut state.findings);
@@ -122,6 +125,14 @@ impl Detection {
     /// Adds the callees a service declares.
     pub fn declare(&mut self, service: &str, depends_on: &[String]) {
         self.state.features.declare(service, depends_on);
+    }
+
+    /// What is watched and where it drifts.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let (series, drifting) = self.state.detectors.watched(DRIFTING);
+        let detectors = NAMES.iter().map(|n| (*n).to_owned()).collect();
+        Report { detectors, series, dismissed: self.state.findings.dismissed(), drifting }
     }
 
     /// Who calls whom, as declared and as observed from spans; figures are those of the last [`Detection::tick`].

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::features::Seen;
 use crate::findings::{Context, Findings};
+use crate::report::Drift;
 use crate::settings::Settings;
 
 /// Looks at signals and says findings. State is plain data, so that a snapshot can hold it.
@@ -52,7 +53,17 @@ macro_rules! table {
                 $(self.$file.judge(cx, findings);)*
             }
         }
+
+        /// The names of all detectors.
+        pub(crate) const NAMES: &[&str] = &[$(stringify!($file),)*];
     };
+}
+
+impl Detectors {
+    /// See [`MetricAnomaly::watched`].
+    pub(crate) fn watched(&self, limit: usize) -> (usize, Vec<Drift>) {
+        self.metric_anomaly.watched(limit)
+    }
 }
 
 table! {

@@ -5,6 +5,8 @@ mod counters;
 mod graph;
 mod seconds;
 
+pub use seconds::DERIVED;
+
 use model::{MetricKind, MetricSeries, Point, ServiceGraph, Signal, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +71,7 @@ impl Features {
             }
             Signal::Metric(series) => seen.series = Some(self.series(now, series)),
             Signal::Probe(probe) => self.calls.address(&probe.target, &probe.service),
-            Signal::Event(_) | Signal::Change(_) => {}
+            Signal::Event(_) | Signal::Change(_) | Signal::Feedback(_) => {}
         }
         seen
     }

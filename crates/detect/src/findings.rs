@@ -1,10 +1,10 @@
 //! The life of findings: opened, upheld, cleared after some good seconds. Detectors judge; this keeps books.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use model::{
-    Band, Change, ChangeId, CorrelationId, Direction, Finding, FindingId, FindingKind, FindingState,
-    Severity, Subject, Timestamp,
+    Band, Change, ChangeId, CorrelationId, Direction, Feedback, Finding, FindingId, FindingKind,
+    FindingState, Judgement, Severity, Subject, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,13 @@ const CHANGE_WITHIN_MS: i64 = 180_000;
 const MAX_CHANGES: usize = 2_000;
 /// Findings open at once; a storm beyond that adds nothing.
 const MAX_OPEN: usize = 5_000;
+/// Findings that are over and may still be judged, and judgements that are kept.
+const MAX_RECENT: usize = 5_000;
+const MAX_DISMISSED: usize = 5_000;
+/// For how long what a person called normal is not said.
+const DISMISSED_FOR_MS: i64 = 30 * 86_400_000;
+/// Further out than what was called normal by this share of it is something else.
+const WORSE: f64 = 0.1;
 
 /// What every judgement is made in: the time, the batch, the knobs.
 #[derive(Clone, Copy)]
@@ -59,10 +66,43 @@ struct Open {
     stale_after_ms: Option<i64>,
 }
 
+/// What a person called normal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Dismissed {
+    observed: Option<f64>,
+    direction: Option<Direction>,
+    at: Timestamp,
+}
+
+impl Dismissed {
+    /// Whether this is the same again and no further out.
+    fn covers(&self, now: Timestamp, sighting: &Sighting<'_>) -> bool {
+        let far = match (self.observed, sighting.observed) {
+            (Some(normal), Some(now)) => {
+                let slack = WORSE * normal.abs();
+                match self.direction {
+                    Some(Direction::Down) => now >= normal - slack,
+                    _ => now <= normal + slack,
+                }
+            }
+            _ => true,
+        };
+        far && self.direction == sighting.direction && now.since_ms(self.at) < DISMISSED_FOR_MS
+    }
+}
+
+/// What is judged: a detector and its key.
+type Place = (String, String);
+
 /// Open findings by detector and key.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Findings {
-    open: BTreeMap<(String, String), Open>,
+    open: BTreeMap<Place, Open>,
+    /// Findings that are over, newest last, with how far out they were.
+    #[serde(default)]
+    recent: VecDeque<(FindingId, Place, Option<f64>, Option<Direction>)>,
+    #[serde(default)]
+    dismissed: BTreeMap<Place, Dismissed>,
     changes: BTreeMap<String, (Timestamp, ChangeId)>,
     #[serde(skip)]
     said: Vec<Finding>,
@@ -98,9 +138,56 @@ impl Findings {
         self.open_for_ms(cx, detector, key).is_some_and(|ms| ms < cx.settings.absorb_after_ms())
     }
 
+    /// Learns a person's word. What is called normal is cleared, and not said again while it is no further out.
+    pub(crate) fn judge(&mut self, now: Timestamp, feedback: &Feedback) {
+        let open = self.open.iter().find(|(_, o)| o.finding.id == feedback.finding);
+        let known = match open {
+            Some((place, o)) => Some((place.clone(), o.finding.observed, o.finding.direction)),
+            None => {
+                let recent = self.recent.iter().rev().find(|(id, ..)| *id == feedback.finding);
+                recent.map(|(_, place, observed, direction)| (place.clone(), *observed, *direction))
+            }
+        };
+        let Some((place, observed, direction)) = known else { return };
+        if feedback.judgement == Judgement::Anomaly {
+            self.dismissed.remove(&place);
+            return;
+        }
+        if self.open.get(&place).is_some_and(|o| !o.finding.kind.is_learned()) {
+            return;
+        }
+        if self.dismissed.len() >= MAX_DISMISSED && !self.dismissed.contains_key(&place) {
+            let oldest = self.dismissed.iter().min_by_key(|(_, d)| d.at).map(|(place, _)| place.clone());
+            oldest.and_then(|place| self.dismissed.remove(&place));
+        }
+        self.dismissed.insert(place.clone(), Dismissed { observed, direction, at: now });
+        self.close(&place, now);
+    }
+
+    /// How many things people called normal.
+    pub(crate) fn dismissed(&self) -> usize {
+        self.dismissed.len()
+    }
+
+    fn close(&mut self, place: &Place, now: Timestamp) -> bool {
+        let Some(open) = self.open.remove(place) else { return false };
+        if open.finding.kind.is_learned() {
+            let Finding { id, observed, direction, .. } = &open.finding;
+            self.recent.push_back((id.clone(), place.clone(), *observed, *direction));
+            if self.recent.len() > MAX_RECENT {
+                self.recent.pop_front();
+            }
+        }
+        open.clear(now, &mut self.said);
+        true
+    }
+
     /// Opens a finding, or upholds the one that is open.
     pub(crate) fn raise(&mut self, cx: Context<'_>, sighting: Sighting<'_>) {
         let place = (sighting.detector.to_owned(), sighting.key.to_owned());
+        if self.dismissed.get(&place).is_some_and(|d| d.covers(cx.now, &sighting)) {
+            return;
+        }
         if let Some(open) = self.open.get_mut(&place) {
             uphold(cx, open, sighting);
             if cx.now.since_ms(open.said_at) >= UPDATE_EVERY_MS {
@@ -159,19 +246,14 @@ impl Findings {
         let Some(open) = self.open.get_mut(&place) else { return false };
         open.touched_at = cx.now;
         let since = *open.good_since.get_or_insert(cx.now);
-        if cx.now.since_ms(since) >= hold_ms
-            && let Some(open) = self.open.remove(&place)
-        {
-            open.clear(cx.now, &mut self.said);
-            return true;
-        }
-        false
+        cx.now.since_ms(since) >= hold_ms && self.close(&place, cx.now)
     }
 
     /// Clears everything.
     pub(crate) fn clear_all(&mut self, now: Timestamp) {
-        for open in std::mem::take(&mut self.open).into_values() {
-            open.clear(now, &mut self.said);
+        let all: Vec<Place> = self.open.keys().cloned().collect();
+        for place in all {
+            self.close(&place, now);
         }
     }
 
@@ -180,9 +262,7 @@ impl Findings {
         let stale = |o: &Open| o.stale_after_ms.is_some_and(|ms| cx.now.since_ms(o.touched_at) >= ms);
         let gone: Vec<_> = self.open.iter().filter(|(_, o)| stale(o)).map(|(k, _)| k.clone()).collect();
         for place in gone {
-            if let Some(open) = self.open.remove(&place) {
-                open.clear(cx.now, &mut self.said);
-            }
+            self.close(&place, cx.now);
         }
         for open in self.open.values_mut().filter(|o| o.unsaid) {
             if cx.now.since_ms(open.said_at) >= UPDATE_EVERY_MS {

@@ -14,10 +14,16 @@ mod features;
 mod findings;
 mod histogram;
 mod proportion;
+mod replay;
+mod report;
 mod settings;
 mod stats;
 pub mod templates;
 pub mod univariate;
 
 pub use detection::{Detection, Output, RestoreError};
+pub use features::DERIVED;
+pub use replay::Replay;
+pub use report::{Drift, Report};
 pub use settings::Settings;
+pub use univariate::Member;

@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use detect::{Detection, Output, Settings};
+use detect::{Detection, Output};
 use model::{Event, LogLevel, LogRecord, MetricSeries, Signal, Span, Timestamp};
 use ports::{Bus, Expected, Logs, Offset, Op, Series, Store, Topic};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+
+pub use ::detect::{Drift, Member, Report, Settings};
 
 use crate::drive::Message;
 use crate::observation::Observations;
@@ -28,6 +30,7 @@ const TICK_MS: i64 = 250;
 const MAX_TICKS: i64 = 240;
 const READ_BYTES: usize = 4 << 20;
 const GRAPH_EVERY_MS: i64 = 1_000;
+const REPORT_EVERY_MS: i64 = 5_000;
 
 /// Rates of the pipeline, for status and the live view.
 #[derive(Debug, Default)]
@@ -62,6 +65,7 @@ pub(crate) struct Detect {
     pub(crate) to_loop: mpsc::Sender<Message>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) pulse: watch::Sender<Pulse>,
+    pub(crate) report: watch::Sender<Arc<Report>>,
     pub(crate) settings: Settings,
     pub(crate) checkpoint_every: Duration,
 }
@@ -71,6 +75,7 @@ struct Position {
     offset: Offset,
     ticked_at: Timestamp,
     graph_at: Timestamp,
+    reported_at: Timestamp,
     pulse: Pulse,
     pulse_signals: u64,
 }
@@ -138,7 +143,7 @@ impl Detect {
                 Signal::Log(record) => logs.push(searchable(record)),
                 Signal::Span(span) => logs.push(span_record(span)),
                 Signal::Event(event) => logs.push(event_record(event)),
-                Signal::Probe(_) | Signal::Change(_) => {}
+                Signal::Probe(_) | Signal::Change(_) | Signal::Feedback(_) => {}
             }
         }
         metrics.extend(out.derived.iter().cloned());
@@ -157,6 +162,10 @@ impl Detect {
         if batch.received_at.since_ms(at.graph_at) >= GRAPH_EVERY_MS {
             at.graph_at = batch.received_at;
             told.graph = Some(at.detection.graph(batch.received_at).clone());
+        }
+        if batch.received_at.since_ms(at.reported_at) >= REPORT_EVERY_MS {
+            at.reported_at = batch.received_at;
+            self.report.send_replace(Arc::new(at.detection.report()));
         }
         if !told.is_empty() {
             // A closed channel means shutdown; the batch is worked again after the restart.
@@ -231,6 +240,7 @@ impl Detect {
             offset,
             ticked_at,
             graph_at: Timestamp::ZERO,
+            reported_at: Timestamp::ZERO,
             pulse: Pulse::default(),
             pulse_signals: 0,
         })

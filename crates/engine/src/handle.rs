@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use workflow::yaml::ParseError;
 
+use ::detect::{Report, Settings};
+
 use crate::act::manual_run_id;
 use crate::command::{Asker, Command, Refusal, Reply};
 use crate::detect::{Detect, Progress, Pulse};
@@ -62,7 +64,7 @@ pub struct Options {
     /// Policy, runbooks, patience, autonomy.
     pub rules: Rules,
     /// Detector settings.
-    pub detection: ::detect::Settings,
+    pub detection: Settings,
     /// How often positions are saved.
     pub checkpoint_every: Duration,
 }
@@ -84,6 +86,8 @@ pub struct Engine {
     to_loop: mpsc::Sender<Message>,
     overlook: watch::Receiver<Overlook>,
     pulse: watch::Receiver<Pulse>,
+    report: watch::Receiver<Arc<Report>>,
+    detection: Settings,
     progress: Arc<Progress>,
     cancel: CancellationToken,
     tasks: TaskTracker,
@@ -118,6 +122,7 @@ impl Engine {
         let (to_loop, inbox) = mpsc::channel(INBOX);
         let (overlook, overlook_seen) = watch::channel(Overlook::default());
         let (pulse, pulse_seen) = watch::channel(Pulse::default());
+        let (report, report_seen) = watch::channel(Arc::default());
         let cancel = CancellationToken::new();
         let tasks = TaskTracker::new();
         let node = now.as_unix_ms().to_string();
@@ -140,6 +145,8 @@ impl Engine {
             to_loop: to_loop.clone(),
             overlook: overlook_seen,
             pulse: pulse_seen,
+            report: report_seen,
+            detection: options.detection.clone(),
             progress: Arc::default(),
             cancel: cancel.clone(),
             tasks: tasks.clone(),
@@ -166,6 +173,7 @@ impl Engine {
             to_loop,
             progress: Arc::clone(&engine.progress),
             pulse,
+            report,
             settings: options.detection,
             checkpoint_every: options.checkpoint_every,
         };
@@ -229,6 +237,18 @@ impl Engine {
     #[must_use]
     pub fn pulse(&self) -> Pulse {
         *self.pulse.borrow()
+    }
+
+    /// What detection watches and where it drifts, as of a few seconds ago.
+    #[must_use]
+    pub fn detection(&self) -> Arc<Report> {
+        Arc::clone(&self.report.borrow())
+    }
+
+    /// The settings that detection works under.
+    #[must_use]
+    pub fn detection_settings(&self) -> &Settings {
+        &self.detection
     }
 
     /// How far the detect stage is behind the bus, in batches, and how many signals it worked.

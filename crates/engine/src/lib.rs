@@ -20,6 +20,7 @@ pub mod observation;
 pub mod operate;
 mod overflow;
 pub mod records;
+pub mod replay;
 pub mod retention;
 pub mod runs;
 pub mod sense;

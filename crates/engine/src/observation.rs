@@ -1,6 +1,6 @@
 //! What the detect stage tells the loop about one batch: the loop never sees raw signals.
 
-use model::{Change, Finding, ServiceGraph, Signal, Timestamp};
+use model::{Change, Feedback, Finding, ServiceGraph, Signal, Timestamp};
 
 /// A fact that verification and health look at.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +53,8 @@ pub struct Observations {
     pub vitals: Vec<Vital>,
     /// The service graph, when it was looked at again.
     pub graph: Option<ServiceGraph>,
+    /// What people said of findings.
+    pub feedback: Vec<Feedback>,
     /// Events received, as CloudEvents in JSON.
     pub events: Vec<serde_json::Value>,
     /// Position of the batch in the bus.
@@ -68,6 +70,7 @@ impl Observations {
             && self.vitals.is_empty()
             && self.graph.is_none()
             && self.events.is_empty()
+            && self.feedback.is_empty()
     }
 
     /// Takes the facts out of raw signals.
@@ -84,6 +87,7 @@ impl Observations {
                     at: p.at,
                 }),
                 Signal::Change(c) => self.changes.push(c.clone()),
+                Signal::Feedback(f) => self.feedback.push(f.clone()),
                 Signal::Event(e) if e.kind == "dev.homeostat.process.exited" => {
                     let text =
                         |key: &str| e.data.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();

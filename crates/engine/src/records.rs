@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use model::{AuditRow, AutonomyGrant, Change, Decision, Finding, Incident, Outcome, Run, Service, Track};
+use model::{
+    AuditRow, AutonomyGrant, Change, Decision, Feedback, Finding, Incident, Outcome, Run, Service, Track,
+};
 use ports::{Expected, Index, Op, Query, Result, Store};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -64,6 +66,18 @@ impl Record for Finding {
             ("state", text(name_of(&self.state))),
             ("last_seen_at", Index::Int(self.last_seen_at.as_unix_ms())),
         ]
+    }
+}
+
+impl Record for Feedback {
+    const KIND: &'static str = "feedback";
+
+    fn key(&self) -> String {
+        self.finding.to_string()
+    }
+
+    fn index(&self) -> Vec<(&'static str, Index)> {
+        vec![("detector", text(&self.detector)), ("at", Index::Int(self.at.as_unix_ms()))]
     }
 }
 

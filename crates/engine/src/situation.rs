@@ -326,6 +326,7 @@ impl Situation {
             self.outlook += 1;
             self.runs.graph = self.graph();
         }
+        effects.ops.extend(seen.feedback.iter().map(put));
         self.take_findings(seen.findings, &mut effects);
         self.take_events(seen.offset, &seen.events, &mut effects);
         self.advance(&mut effects);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Actor;
 use crate::id::{ChangeId, CorrelationId, FindingId};
 use crate::incident::Severity;
 use crate::signal::Labels;
@@ -35,6 +36,46 @@ pub enum FindingKind {
     LogBurst,
     /// A metric outside its learned band, of no kind above.
     MetricAnomaly,
+}
+
+impl FindingKind {
+    /// Whether a person's word can change what its detectors say: a band can be learned, an exit is a fact.
+    #[must_use]
+    pub const fn is_learned(self) -> bool {
+        !matches!(self, Self::ProbeFailure | Self::ProcessExit | Self::RestartLoop)
+    }
+}
+
+/// What a person says of a finding.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Judgement {
+    /// It was worth saying.
+    Anomaly,
+    /// It was normal: the same again, no further out, is not said for thirty days.
+    NotAnomaly,
+}
+
+/// A person's word on a finding. It travels as a signal, so that detection learns it in order, once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Feedback {
+    /// The finding.
+    pub finding: FindingId,
+    /// Its detector, for the count of what a detector gets right.
+    pub detector: String,
+    /// Its service.
+    pub service: String,
+    /// What is said.
+    pub judgement: Judgement,
+    /// Why, in the person's words; may be empty.
+    #[serde(default)]
+    pub note: String,
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Whether the trouble is still there.

@@ -22,7 +22,7 @@ pub use audit::{Actor, AuditEntry, AuditRow};
 pub use decision::{
     Autonomy, AutonomyGrant, ConfidenceReport, Decision, Disposition, GuardReport, RuleReport, Verdict,
 };
-pub use finding::{Band, Direction, Finding, FindingKind, FindingState, Subject};
+pub use finding::{Band, Direction, Feedback, Finding, FindingKind, FindingState, Judgement, Subject};
 pub use graph::{Edge, ServiceGraph};
 pub use id::{
     ApprovalId, AuditId, CauseId, ChangeId, CorrelationId, DecisionId, EvidenceId, FindingId, IncidentId,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::finding::Feedback;
 use crate::id::ChangeId;
 use crate::time::Timestamp;
 
@@ -26,6 +27,8 @@ pub enum Signal {
     Event(Event),
     /// People or machines altered something.
     Change(Change),
+    /// A person's word on a finding. Comes from the API alone, never from a sender.
+    Feedback(Feedback),
 }
 
 impl Signal {
@@ -39,6 +42,7 @@ impl Signal {
             Self::Probe(p) => &p.service,
             Self::Event(e) => &e.service,
             Self::Change(c) => &c.service,
+            Self::Feedback(f) => &f.service,
         }
     }
 
@@ -52,6 +56,7 @@ impl Signal {
             Self::Probe(p) => p.at,
             Self::Event(e) => e.at,
             Self::Change(c) => c.at,
+            Self::Feedback(f) => f.at,
         }
     }
 }

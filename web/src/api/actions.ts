@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ApiError, request, setCsrfToken } from "./client";
 import { sessionQuery } from "./queries";
 import type {
-  AllowedAction, AutonomyGrant, AutonomyView, BulkAction, BulkRequest, BulkResult, CreatedToken, FaultRequest, HoldRequest, HoldsView, PlanRequest, RunItem, RunPlan, RunRequest, RunStarted,
+  AllowedAction, AutonomyGrant, AutonomyView, BulkAction, BulkRequest, BulkResult, CreatedToken, FaultRequest, HoldRequest, HoldsView, PlanRequest, ReplayRequest, ReplayView, RunItem, RunPlan, RunRequest, RunStarted,
   Session, SignIn, StopRequest, StopSwitch, TokenRequest, WorkflowDetail,
 } from "./types";
 
@@ -20,8 +20,11 @@ export const useAllowedAction = () =>
   useChange(
     ({ action, body }: { action: AllowedAction; body?: unknown }) =>
       request<unknown>(action.path, { method: action.method, body: body ?? {} }),
-    [["incident"], ["incidents"], ["overview"], ["runs"], ["run"], ["approvals"], ["workflows"], ["workflow"], ["schedules"]],
+    [["incident"], ["incidents"], ["overview"], ["runs"], ["run"], ["approvals"], ["workflows"], ["workflow"], ["schedules"], ["findings"], ["detection"]],
   );
+
+/** Works stored signals once more; changes nothing. */
+export const useReplay = () => useMutation({ mutationFn: (body: ReplayRequest) => request<ReplayView>("/detection/replay", { method: "POST", body }) });
 
 export function useSignIn() {
   const client = useQueryClient();

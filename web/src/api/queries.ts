@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { pages, request, setCsrfToken, type Query } from "./client";
 import type {
-  ApiToken, ApprovalItem, AuditRow, AuditVerification, AutonomyGrant, Change, Demo, HoldsView, IncidentDetail, IncidentSummary, JournalItem, LogHistogram, LogRecord,
+  ApiToken, ApprovalItem, AuditRow, AuditVerification, AutonomyGrant, Change, Demo, DetectionView, FindingView, HoldsView, IncidentDetail, IncidentSummary, JournalItem, LogHistogram, LogRecord,
   Overview, Page, Policy, RunDetail, RunFilter, RunItem, Runbook, RunbookSummary, ScheduleItem, Validation, WorkflowDetail, WorkflowSummary, WorkflowVersion, SeriesAnswer, SeriesAsk, Service, ServiceDetail, ServiceMap, Session, Status, StopSwitch, Track,
 } from "./types";
 
@@ -52,6 +52,9 @@ export const logsQuery = (ask: LogAsk) =>
   infinite<LogRecord>(["logs", ask], "/logs", { ...ask, order: "newest", limit: 200 });
 export const histogramQuery = (ask: LogAsk) =>
   queryOptions({ ...get<LogHistogram>(["logs", "histogram", ask], "/logs/histogram", { ...ask, buckets: 60 }), placeholderData: keepPreviousData });
+
+export const detectionQuery = (hours: number) => get<DetectionView>(["detection", hours], "/detection", { hours });
+export const findingsQuery = infinite<FindingView>(["findings"], "/findings", { limit: 50 });
 
 export const changesQuery = (service?: string) => list<Change>(["changes", service], "/changes", { service, limit: 50 });
 

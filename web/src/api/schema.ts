@@ -227,6 +227,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/detection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How good detection is by people's word, and where what it learned holds no longer. */
+        get: operations["get_detection"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/detection/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Works stored metrics, logs and spans of a time again, under the settings in force and under others, and compares
+         *     what is said.
+         */
+        post: operations["replay_detection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events": {
         parameters: {
             query?: never;
@@ -238,6 +275,60 @@ export interface paths {
         put?: never;
         /** Takes CloudEvents 1.0: structured, binary or batched. */
         post: operations["create_events"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists findings, newest first. */
+        get: operations["list_findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/findings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One finding. */
+        get: operations["get_finding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/findings/{id}/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Says what a finding was. Learned in the order of the signals: what is called normal is cleared, and the same again,
+         *     no further out, is not said for thirty days.
+         */
+        post: operations["judge_finding"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1339,6 +1430,21 @@ export interface components {
         };
         /** @description Follows everything that one received batch of signals led to, up to the last audit row. */
         CorrelationId: string;
+        /** @description What was said on one day. */
+        DayCount: {
+            /** @description Midnight, UTC. */
+            day: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description Of those, that a person called normal.
+             */
+            dismissed: number;
+            /**
+             * Format: int32
+             * @description Findings that began on it.
+             */
+            raised: number;
+        };
         /** @description What is done about an incident and why. */
         Decision: {
             /** @description When. */
@@ -1395,6 +1501,63 @@ export interface components {
             /** @description Whether its processes run. */
             running: boolean;
         };
+        /** @description How detection is doing. */
+        DetectionView: {
+            /** @description What the asker could do. */
+            allowed_actions: components["schemas"]["AllowedAction"][];
+            /** @description Days of the window, oldest first. */
+            days: components["schemas"]["DayCount"][];
+            /** @description Every detector, also those that said nothing. */
+            detectors: components["schemas"]["DetectorQuality"][];
+            /**
+             * Format: int64
+             * @description Things that people called normal and that are not said for thirty days.
+             */
+            dismissed: number;
+            /** @description The series that drift most. */
+            drifting: components["schemas"]["DriftView"][];
+            /** @description First instant of the window. */
+            from: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Metric series that are watched.
+             */
+            series: number;
+            /** @description The settings in force. */
+            settings: Record<string, unknown>;
+            /** @description First instant after it. */
+            to: components["schemas"]["Timestamp"];
+        };
+        /** @description What one detector said. */
+        DetectorQuality: {
+            /**
+             * Format: int32
+             * @description Of those, that a person called an anomaly.
+             */
+            confirmed: number;
+            /**
+             * Format: int32
+             * @description Of those, that a person called normal.
+             */
+            dismissed: number;
+            /**
+             * Format: int32
+             * @description Of those, that still fire.
+             */
+            firing: number;
+            /** @description The detector: `metric_anomaly`. */
+            name: string;
+            /**
+             * Format: double
+             * @description Share of the judged ones that were confirmed, 0 to 1; none while nobody judged.
+             */
+            precision?: number | null;
+            /**
+             * Format: int32
+             * @description Findings in the window.
+             */
+            raised: number;
+        };
         /**
          * @description Which way a value left its band.
          * @enum {string}
@@ -1426,6 +1589,27 @@ export interface components {
             /** @description Service. */
             service: string;
         };
+        /** @description A series that is outside its band more often than it should be. */
+        DriftView: {
+            /** @description Every other label. */
+            labels: components["schemas"]["BTreeMap"];
+            /** @description Who says what is expected of it. */
+            members: components["schemas"]["EnsembleMember"][];
+            /** @description Metric name. */
+            metric: string;
+            /**
+             * Format: double
+             * @description Share of the points lately that were outside the 99 % band, 0 to 1; 0.01 when all is as it was.
+             */
+            outside: number;
+            /**
+             * Format: int32
+             * @description Points taken in so far.
+             */
+            points: number;
+            /** @description The service it speaks of. */
+            service: string;
+        };
         /** @description One service calls another. */
         Edge: {
             /**
@@ -1448,6 +1632,21 @@ export interface components {
             p95_ms: number;
             /** @description The callee. */
             to: string;
+        };
+        /** @description Who says what is expected of a series. */
+        EnsembleMember: {
+            /**
+             * Format: double
+             * @description Its mean error lately, in the unit of the series.
+             */
+            error: number;
+            /** @description `level`, `day` or `week`. */
+            name: string;
+            /**
+             * Format: double
+             * @description Its share of the say, 0 to 1; all together 1.
+             */
+            weight: number;
         };
         /**
          * @description Where this process runs; shown in the dashboard.
@@ -1563,6 +1762,30 @@ export interface components {
             /** @description The service; the fault's own unless told. */
             service?: string | null;
         };
+        /** @description A person's word on a finding. It travels as a signal, so that detection learns it in order, once. */
+        Feedback: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who. */
+            by: components["schemas"]["Actor"];
+            /** @description Its detector, for the count of what a detector gets right. */
+            detector: string;
+            /** @description The finding. */
+            finding: components["schemas"]["FindingId"];
+            /** @description What is said. */
+            judgement: components["schemas"]["Judgement"];
+            /** @description Why, in the person's words; may be empty. */
+            note?: string;
+            /** @description Its service. */
+            service: string;
+        };
+        /** @description A person's word on a finding. */
+        FeedbackRequest: {
+            /** @description What is said. */
+            judgement: components["schemas"]["Judgement"];
+            /** @description Why; may be empty. */
+            note?: string;
+        };
         /** @description What a detector says of signals. */
         Finding: {
             change?: components["schemas"]["ChangeId"] | null;
@@ -1624,6 +1847,12 @@ export interface components {
          * @enum {string}
          */
         FindingState: "firing" | "cleared";
+        /** @description A finding with what people said of it. */
+        FindingView: components["schemas"]["Finding"] & {
+            /** @description What the asker could do. */
+            allowed_actions: components["schemas"]["AllowedAction"][];
+            feedback?: components["schemas"]["Feedback"] | null;
+        };
         /** @description A diagram: tasks and the ways between them. Also for a document that somebody is writing. */
         Graph: {
             /** @description Ways from task to task, with `label` where only some runs take them. */
@@ -1760,7 +1989,7 @@ export interface components {
             /** @description Its decisions, oldest first. */
             decisions: components["schemas"]["Decision"][];
             /** @description Its findings, oldest first. */
-            findings: components["schemas"]["Finding"][];
+            findings: components["schemas"]["FindingView"][];
             /** @description The incident. */
             incident: components["schemas"]["Incident"];
             /** @description Its runs, oldest first. */
@@ -1845,6 +2074,11 @@ export interface components {
             /** @description Type of the event: `call_succeeded`. */
             type: string;
         };
+        /**
+         * @description What a person says of a finding.
+         * @enum {string}
+         */
+        Judgement: "anomaly" | "not_anomaly";
         /** @description How well the loop works, over the incidents resolved in the last 24 hours. */
         Kpis: {
             /**
@@ -2077,6 +2311,17 @@ export interface components {
                 /** @description What the policy says. */
                 verdict: components["schemas"]["Verdict"];
             }[];
+            /** @description Pass as `cursor` for the next page; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_FindingView: {
+            /** @description The items, in the order the list is documented to have. */
+            items: (components["schemas"]["Finding"] & {
+                /** @description What the asker could do. */
+                allowed_actions: components["schemas"]["AllowedAction"][];
+                feedback?: components["schemas"]["Feedback"] | null;
+            })[];
             /** @description Pass as `cursor` for the next page; null at the end. */
             next?: string | null;
         };
@@ -2499,6 +2744,35 @@ export interface components {
         Rejection: {
             /** @description In a person's words. */
             reason: string;
+        };
+        /** @description What to work again. */
+        ReplayRequest: {
+            /** @description First instant. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Settings that differ from those in force, by name. */
+            settings?: Record<string, unknown>;
+            /** @description First instant after. */
+            to: components["schemas"]["Timestamp"];
+        };
+        /** @description What would have been said. */
+        ReplayView: {
+            /** @description Said under both settings. */
+            both: components["schemas"]["Finding"][];
+            /** @description Whether less was worked than asked. */
+            cut: boolean;
+            /** @description First instant worked. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Said under the settings in force alone. */
+            only_now: components["schemas"]["Finding"][];
+            /** @description Said under the other settings alone. */
+            only_then: components["schemas"]["Finding"][];
+            /**
+             * Format: int64
+             * @description Signals worked.
+             */
+            signals: number;
+            /** @description First instant not worked: earlier than asked when time ran out. */
+            to: components["schemas"]["Timestamp"];
         };
         /** @description What ended it. */
         Resolution: {
@@ -3690,6 +3964,69 @@ export interface operations {
             };
         };
     };
+    get_detection: {
+        parameters: {
+            query?: {
+                /** @description Hours, 1 to 720; 168 unless told. */
+                hours?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectionView"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_detection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayView"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     create_events: {
         parameters: {
             query?: never;
@@ -3709,6 +4046,107 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_findings: {
+        parameters: {
+            query?: {
+                /** @description Service. */
+                service?: string;
+                /** @description Whether they still fire: `firing` or `cleared`. */
+                state?: components["schemas"]["FindingState"];
+                /** @description Where the page before ended. */
+                cursor?: string;
+                /** @description At most this many, 1 to 1000; 50 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FindingView"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingView"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    judge_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedbackRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feedback"];
+                };
             };
             /** @description An error: see `code` and `detail` */
             default: {

@@ -26,7 +26,8 @@ export function staleKeys({ kind, id }: ChangeEvent): unknown[][] {
     // Its id carries the version that was stored.
     case "workflow": return [["workflow", id.split(":")[0] ?? id], ["workflows"], ["schedules"]];
     case "schedule": return [["schedules"]];
-    case "finding": return [["incident"], ["map"], ["service"]];
+    case "finding": return [["incident"], ["findings"], ["detection"], ["map"], ["service"]];
+    case "feedback": return [["incident"], ["findings"], ["detection"]];
     case "service": return [["service", id], ["services"], ["map"], ["overview"]];
     case "change": return [["changes"], ["service"]];
     case "autonomy": return [["autonomy"]];

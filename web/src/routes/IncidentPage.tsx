@@ -11,6 +11,7 @@ import { Findings } from "@/features/incidents/Findings";
 import { IncidentHead } from "@/features/incidents/IncidentHead";
 import { LifeLine } from "@/features/incidents/LifeLine";
 import { RunCard } from "@/features/incidents/RunCard";
+import { tie } from "@/lib/format";
 import { Panel } from "@/ui/Panel";
 import { Timeline } from "@/ui/Timeline";
 
@@ -39,7 +40,7 @@ export function IncidentPage() {
         <div className="min-w-0 space-y-5 xl:col-start-1 xl:row-span-2 xl:row-start-1">
           <Causes incident={incident} onEvidence={(evidence) => { show({ evidence }); }} />
           <EvidenceList incident={incident} open={search.evidence} onOpen={(evidence) => { show({ evidence }); }} />
-          <Findings items={findings} />
+          <Findings items={findings} actions={(f) => <ActionBar small actions={f.allowed_actions} context={tie(f.summary)} />} />
         </div>
         <Panel title="Timeline" className="xl:col-start-2"><Timeline items={incident.timeline} /></Panel>
       </div>

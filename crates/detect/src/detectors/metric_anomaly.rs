@@ -1,13 +1,14 @@
 //! Any other gauge, or rate of a counter, that leaves its band and stays out. Conservative on purpose: of metrics
 //! nobody described, only a departure that is both new and lasting is worth a word.
 
-use model::{Band, Direction, FindingKind, MetricSeries, Severity, Signal, Subject, Timestamp};
+use model::{Band, Direction, FindingKind, Labels, MetricSeries, Severity, Signal, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::Bounded;
 use crate::detectors::Detector;
 use crate::features::Seen;
 use crate::findings::{Context, Findings, Sighting};
+use crate::report::Drift;
 use crate::settings::Settings;
 use crate::stats;
 use crate::univariate::{Univariate, Verdict};
@@ -29,9 +30,14 @@ const FAR_OUT: f64 = 4.0;
 /// An alarm not followed by a held departure within this many points was a spike.
 const PATIENCE: u32 = 12;
 const STALE_MS: i64 = 60_000;
+/// More than this share outside the band lately is drift.
+const DRIFT: f64 = 0.05;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Watched {
+    service: String,
+    metric: String,
+    labels: Labels,
     model: Univariate,
     last_at: Timestamp,
     alarmed: Option<Alarmed>,
@@ -67,6 +73,22 @@ impl MetricAnomaly {
         Self { series: Bounded::new(settings.max_series) }
     }
 
+    /// How many series are watched, and the `limit` of them that are outside their band most of late.
+    pub(crate) fn watched(&self, limit: usize) -> (usize, Vec<Drift>) {
+        let known = self.series.iter().map(|(_, w)| w).filter(|w| w.model.points() >= POINTS_AT_LEAST);
+        let mut drifting: Vec<&Watched> = known.filter(|w| w.model.outside() > DRIFT).collect();
+        drifting.sort_by(|a, b| b.model.outside().total_cmp(&a.model.outside()));
+        let drift = |w: &Watched| Drift {
+            service: w.service.clone(),
+            metric: w.metric.clone(),
+            labels: w.labels.clone(),
+            points: w.model.points(),
+            outside: w.model.outside(),
+            members: w.model.members().to_vec(),
+        };
+        (self.series.len(), drifting.into_iter().take(limit).map(drift).collect())
+    }
+
     fn point(
         &mut self,
         cx: Context<'_>,
@@ -76,6 +98,9 @@ impl MetricAnomaly {
         findings: &mut Findings,
     ) {
         let watched = self.series.entry(key, || Watched {
+            service: series.service.clone(),
+            metric: series.name.clone(),
+            labels: series.labels.clone(),
             model: Univariate::new(),
             last_at: Timestamp::ZERO,
             alarmed: None,
@@ -87,17 +112,19 @@ impl MetricAnomaly {
         let at_s = at.as_unix_ms().div_euclid(1_000);
         if findings.holds_learning(cx, NAME, key) {
             let verdict = watched.model.judge(at_s, value);
-            if verdict.beyond(value) < OUT {
-                watched.alarmed = None;
-                findings.good(cx, NAME, key, cx.settings.clear_after_ms());
-            } else {
+            let verdict = watched.alarmed.map_or(verdict, |a| a.as_it_was(verdict));
+            if verdict.beyond(value) >= OUT {
                 let began = watched.alarmed.map_or(at, |a| a.began);
                 raise(cx, key, series, value, (&verdict, began), findings);
+            } else if findings.good(cx, NAME, key, cx.settings.clear_after_ms()) {
+                watched.alarmed = None;
             }
             return;
         }
         // Not firing, or firing for so long that this is the new normal.
-        findings.good(cx, NAME, key, 0);
+        if findings.good(cx, NAME, key, 0) {
+            watched.alarmed = None;
+        }
         let verdict = watched.model.add(at_s, value);
         if verdict.alarm >= ALARM && watched.model.points() >= POINTS_AT_LEAST && watched.alarmed.is_none() {
             let reach = (verdict.expected - verdict.low, verdict.high - verdict.expected);

@@ -11,6 +11,15 @@ use crate::stats;
 
 /// Durations kept for the quantiles of one second; enough for them to be exact at 2,000 requests a second.
 const MAX_DURATIONS: usize = 2_000;
+/// The series that are derived here, one of each for a service.
+pub const DERIVED: [&str; 6] = [
+    "request_rate",
+    "request_error_ratio",
+    "request_duration_p50_ms",
+    "request_duration_p95_ms",
+    "log_rate",
+    "log_error_rate",
+];
 /// A service that sent nothing for this long gets no more points.
 const IDLE_S: i64 = 300;
 

@@ -74,10 +74,10 @@ impl Season {
 }
 
 /// A member of the ensemble.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Member {
     /// `level`, `day` or `week`.
-    pub name: &'static str,
+    pub name: String,
     /// Its share of the say, 0 to 1; all together 1.
     pub weight: f64,
     /// Its mean error lately, in the unit of the series.
@@ -178,7 +178,11 @@ impl Expectation {
 
     pub(super) fn members(&self) -> [Member; 3] {
         let weights = self.weights();
-        std::array::from_fn(|i| Member { name: NAMES[i], weight: weights[i], error: self.errors[i] })
+        std::array::from_fn(|i| Member {
+            name: NAMES[i].to_owned(),
+            weight: weights[i],
+            error: self.errors[i],
+        })
     }
 
     /// How far from the level what is learned from may lie, in the unit of the series.

@@ -56,9 +56,6 @@ const WORTH_RESTING: f64 = 0.15;
 /// The restlessness is a logarithm; a rise below this is no record, however steady the past.
 const RESTLESS: usize = 8;
 const LEAST_RESTLESS: f64 = 0.1;
-/// How much each "this was no anomaly" widens the margin a record needs, and how far.
-const LENIENT: f64 = 1.25;
-const LENIENT_AT_MOST: f64 = 4.0;
 
 /// Features that compare with earlier days, and with earlier weeks.
 const OF_DAYS: std::ops::Range<usize> = 4..6;
@@ -90,7 +87,6 @@ pub(super) struct Records {
     best: [[Record; FEATURES]; MEMORIES],
     quiet_until: u32,
     said: f64,
-    lenience: f64,
 }
 
 impl Records {
@@ -108,7 +104,6 @@ impl Records {
             best: [[[0.0; 2]; FEATURES]; MEMORIES],
             quiet_until: 0,
             said: 0.0,
-            lenience: 1.0,
         }
     }
 
@@ -120,11 +115,6 @@ impl Records {
     /// How large the step to this value is.
     pub(super) fn step(&self, value: f64) -> f64 {
         (value - self.last).abs()
-    }
-
-    /// A person said that the last alarm was none.
-    pub(super) fn forgive(&mut self) {
-        self.lenience = (self.lenience * LENIENT).min(LENIENT_AT_MOST);
     }
 
     /// How much this point begins something new, 0 to 1; learns it. `points` counts it.
@@ -166,7 +156,7 @@ impl Records {
 
     /// By how much the point breaks records: the mean over the memories, as odds.
     fn compare(&mut self, features: &[f64; FEATURES], seen: [u8; 2], points: u32) -> f64 {
-        let margin = (1.0 + KNOBS.young / f64::from(points).sqrt()) * self.lenience;
+        let margin = 1.0 + KNOBS.young / f64::from(points).sqrt();
         let floor = 1e-3 * (self.spread + 1e-3 * self.slow.abs()) + 1e-12;
         let mut votes = 0.0;
         for (best, forget) in self.best.iter_mut().zip(KNOBS.forget) {

@@ -1,6 +1,7 @@
 //! The stack against a simulated world: healthy hours, every fault, and replay.
 
 mod faults;
+mod feedback;
 mod healthy;
 mod replay;
 mod world;

@@ -2,8 +2,8 @@
 
 use detect::{Detection, Output, Settings};
 use model::{
-    CorrelationId, Event, Finding, FindingState, Labels, LogLevel, LogRecord, MetricKind, MetricSeries,
-    Point, ProbeResult, Signal, Span, SpanKind, Timestamp,
+    Actor, CorrelationId, Event, Feedback, Finding, FindingState, Judgement, Labels, LogLevel, LogRecord,
+    MetricKind, MetricSeries, Point, ProbeResult, Signal, Span, SpanKind, Timestamp,
 };
 use serde_json::json;
 
@@ -151,6 +151,19 @@ impl World {
         }
         let now = Timestamp::from_unix_ms(START_MS + self.ms);
         (now, CorrelationId::derive(now, &["batch"]), std::mem::take(&mut self.batch))
+    }
+
+    /// A person says what a finding was.
+    pub(crate) fn judge(&mut self, finding: &Finding, judgement: Judgement) {
+        self.batch.push(Signal::Feedback(Feedback {
+            finding: finding.id.clone(),
+            detector: finding.detector.clone(),
+            service: finding.service.clone(),
+            judgement,
+            note: String::new(),
+            by: Actor::User("ada".into()),
+            at: Timestamp::from_unix_ms(START_MS + self.ms),
+        }));
     }
 
     fn has(&self, fault: Fault) -> bool {

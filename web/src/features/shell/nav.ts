@@ -1,11 +1,12 @@
 /** The areas of the app, as the sidebar, the bottom bar, the palette and the shortcuts know them. */
-import { Bug, LayoutDashboard, Network, ScrollText, Settings, Siren, Workflow, type LucideIcon } from "lucide-react";
+import { Bug, LayoutDashboard, Network, Radar, ScrollText, Settings, Siren, Workflow, type LucideIcon } from "lucide-react";
 
-export type Area = { to: "/" | "/incidents" | "/systems" | "/automation" | "/faults" | "/logs" | "/settings"; title: string; icon: LucideIcon; key: string; demoOnly?: boolean };
+export type Area = { to: "/" | "/incidents" | "/detection" | "/systems" | "/automation" | "/faults" | "/logs" | "/settings"; title: string; icon: LucideIcon; key: string; demoOnly?: boolean };
 
 export const AREAS: readonly Area[] = [
   { to: "/", title: "Overview", icon: LayoutDashboard, key: "o" },
   { to: "/incidents", title: "Incidents", icon: Siren, key: "i" },
+  { to: "/detection", title: "Detection", icon: Radar, key: "d" },
   { to: "/systems", title: "Systems", icon: Network, key: "s" },
   { to: "/automation", title: "Automation", icon: Workflow, key: "a" },
   { to: "/logs", title: "Logs", icon: ScrollText, key: "l" },
