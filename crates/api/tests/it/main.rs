@@ -6,6 +6,7 @@ mod access;
 mod approvals;
 mod audit;
 mod control;
+mod detection;
 mod guard;
 mod health;
 mod holds;

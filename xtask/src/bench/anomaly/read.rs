@@ -31,12 +31,13 @@ pub(super) fn nab(root: &Path) -> Result<Vec<Series>, String> {
     for path in csv_files(&data)? {
         let mut series = csv(&path, &data)?;
         for (from, to) in windows.get(&series.name).into_iter().flatten() {
-            let index = |text: &str| {
-                let at = seconds(text).ok_or_else(|| format!("{}: not a time: {text}", labels.display()))?;
-                let found = series.times_s.iter().position(|t| *t == at);
-                found.ok_or_else(|| format!("{}: no point at {text}", series.name))
-            };
-            series.windows.push((index(from)?, index(to)?));
+            let at =
+                |text: &str| seconds(text).ok_or_else(|| format!("{}: not a time: {text}", labels.display()));
+            let (from, to) = (at(from)?, at(to)?);
+            // A window counts for the points in it, whether or not one lies on its edge.
+            let first = series.times_s.iter().position(|t| (from..=to).contains(t));
+            let last = series.times_s.iter().rposition(|t| (from..=to).contains(t));
+            series.windows.extend(first.zip(last));
         }
         all.push(series);
     }
