@@ -97,6 +97,11 @@ impl Topology {
         self.callees[from as usize].contains(&to)
     }
 
+    /// The services that one calls itself, by name.
+    pub(crate) fn callees(&self, node: Node) -> &[Node] {
+        &self.callees[node as usize]
+    }
+
     /// Hops along calls, from caller to callee.
     pub(crate) fn down(&self, from: Option<Node>, max_hops: usize) -> Distances {
         walk(&self.callees, from, max_hops)

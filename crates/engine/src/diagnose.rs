@@ -197,6 +197,8 @@ impl Situation {
             incident: id,
             findings,
             world: self.world(&topology),
+            windows: &[],
+            symptoms: &[],
             past: self.past.as_slices().0,
             request_rates: &request_rates,
         };
