@@ -7,7 +7,8 @@
 //! ends where callees are as usual (Chen et al., CauseInfer, INFOCOM 2014, ask the same without amounts).
 //! Without calls nothing flows, and the size of departures decides (as in BARO).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::Timestamp;
 
@@ -86,9 +87,26 @@ struct Account<'d, 'a> {
     symptom: &'d Departure<'a>,
     measure: Measure,
     near_ms: i64,
+    /// Asked often, on many ways.
+    told: RefCell<HashMap<usize, Told>>,
 }
 
-impl Account<'_, '_> {
+/// What one service says to an account.
+#[derive(Clone, Copy)]
+struct Told {
+    /// What it shows more than usual, and how sure that is; none when it is not measured.
+    excess: Option<(f64, f64)>,
+    /// Its requests.
+    requests: Option<f64>,
+}
+
+impl<'d, 'a> Account<'d, 'a> {
+    fn of(symptom: &'d Departure<'a>) -> Option<Self> {
+        let measure = symptom.window.measure.told_as();
+        let (near_ms, told) = (symptom.pace_ms() / 2, RefCell::default());
+        measure.is_of_requests().then_some(Self { symptom, measure, near_ms, told })
+    }
+
     fn at(&self) -> &[Timestamp] {
         &self.symptom.worst
     }
@@ -157,12 +175,10 @@ impl<'a, 't> Scene<'a, 't> {
         let Some(place) = self.places.iter().position(|p| p.service == symptom.window.service) else {
             return;
         };
-        let measure = symptom.window.measure.told_as();
-        if !measure.is_of_requests() {
+        let Some(account) = Account::of(symptom) else {
             blame[place] += mass;
             return;
-        }
-        let account = Account { symptom, measure, near_ms: symptom.pace_ms() / 2 };
+        };
         self.flow(&account, place, mass, &mut BTreeSet::new(), blame);
     }
 
@@ -212,26 +228,29 @@ impl<'a, 't> Scene<'a, 't> {
     /// What a service shows more than usual of the measure that is followed, times its requests, and how sure that
     /// is; none when it is not measured. Where its requests are not known, it is asked as often as the caller.
     fn amount(&self, account: &Account<'_, 'a>, of: usize, caller: usize) -> Option<(f64, f64)> {
-        let departure = self.places[of].measured(account)?;
-        let excess = departure.excess(account.at(), account.near_ms).unwrap_or(0.0).max(0.0);
-        let requests = |place: usize| {
-            let traffic = self.places[place].traffic?;
-            mean_at(traffic.after, account.at(), account.near_ms).filter(|r| *r >= 0.0)
-        };
-        let times = match requests(caller) {
-            Some(callers) => requests(of).unwrap_or(callers),
+        let (excess, certainty) = self.told(account, of).excess?;
+        let times = match self.told(account, caller).requests {
+            Some(callers) => self.told(account, of).requests.unwrap_or(callers),
             None => 1.0,
         };
         let amount = excess * times;
-        amount.is_finite().then(|| (amount, departure.certainty()))
+        amount.is_finite().then_some((amount, certainty))
+    }
+
+    fn told(&self, account: &Account<'_, 'a>, of: usize) -> Told {
+        *account.told.borrow_mut().entry(of).or_insert_with(|| {
+            let place = &self.places[of];
+            let excess = place.measured(account).map(|departure| {
+                let excess = departure.excess(account.at(), account.near_ms).unwrap_or(0.0).max(0.0);
+                (excess, departure.certainty())
+            });
+            let requests = place.traffic.and_then(|t| mean_at(t.after, account.at(), account.near_ms));
+            Told { excess, requests: requests.filter(|r| *r >= 0.0) }
+        })
     }
 
     fn ranked(&self, blame: &[f64], symptom: Option<&Departure<'a>>) -> Vec<Suspect<'a>> {
-        let account = symptom.filter(|s| s.window.measure.is_of_requests()).map(|symptom| Account {
-            symptom,
-            measure: symptom.window.measure.told_as(),
-            near_ms: symptom.pace_ms() / 2,
-        });
+        let account = symptom.and_then(Account::of);
         let start = symptom.and_then(|s| self.places.iter().position(|p| p.service == s.window.service));
         let suspects = self.places.iter().enumerate().filter_map(|(i, place)| {
             let main = place.main(account.as_ref().filter(|_| blame[i] > 0.0))?.clone();
