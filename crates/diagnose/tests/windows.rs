@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use shop::{Shop, at};
 
 /// A series with a point a second, five minutes before the start and one since.
+#[derive(Debug)]
 struct Series {
     service: String,
     metric: String,
