@@ -4,6 +4,7 @@
 mod anomaly;
 mod faults;
 mod log_templates;
+mod rootcause;
 mod start;
 mod workflow;
 
@@ -28,6 +29,8 @@ pub(crate) enum Name {
     Anomaly,
     /// The template miner on labelled log files.
     LogTemplates,
+    /// The ranking of causes on labelled failures.
+    Rootcause,
     /// Every fault of the demo, from injection to recovery, on real processes.
     Faults,
 }
@@ -51,6 +54,11 @@ pub(crate) fn run(name: Name, options: &Options) -> Result<(), String> {
         Name::LogTemplates => {
             let data = options.data.as_ref().ok_or("give the folder with the labelled logs: --data DIR")?;
             log_templates::run(data, options.json)
+        }
+        Name::Rootcause => {
+            let data =
+                options.data.as_ref().ok_or("give the folder with the labelled failures: --data DIR")?;
+            rootcause::run(data, options.json)
         }
         Name::Start => start::run(options.runs.unwrap_or(20), options.json),
         Name::Faults => faults::run(options.runs.unwrap_or(5), &options.faults, options.json),

@@ -6,6 +6,7 @@
 use model::FailureClass::{
     self, BadConfig, BadRelease, CpuSpin, Crash, CrashLoop, DiskFull, Hang, LogFlood, SlowDependency, Unknown,
 };
+use model::FaultKind;
 use model::FindingKind::{self, *};
 
 /// What a failing probe said.
@@ -156,6 +157,20 @@ pub(crate) const EXPLAINS: &[(FailureClass, &[FindingKind])] = &[
     (LogFlood, &[LogBurst, CpuSaturation, DiskFilling, Latency, LogNewPattern, MetricAnomaly]),
     (Unknown, &[LogNewPattern, MetricAnomaly]),
 ];
+
+/// The kind of fault that a class is; what is unknown goes by what was found, and by load when there is more.
+pub(crate) fn fault_kind(class: FailureClass, kinds: &[FindingKind], surge: bool) -> FaultKind {
+    match class {
+        FailureClass::BadRelease | BadConfig => FaultKind::Change,
+        Crash | CrashLoop | Hang => FaultKind::Crash,
+        CpuSpin | SlowDependency | Unknown if surge => FaultKind::Traffic,
+        FailureClass::MemoryLeak | CpuSpin | DiskFull | LogFlood => FaultKind::Resource,
+        SlowDependency => FaultKind::Latency,
+        Unknown if kinds.contains(&ErrorRate) => FaultKind::Error,
+        Unknown if kinds.contains(&ProbeFailure) => FaultKind::Crash,
+        Unknown => FaultKind::Unknown,
+    }
+}
 
 /// Whether a class brings a kind of finding along.
 pub(crate) fn explains(class: FailureClass, kind: FindingKind) -> bool {

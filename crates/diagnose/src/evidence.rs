@@ -7,6 +7,7 @@ use model::{
     Timestamp,
 };
 
+use crate::departure::Departure;
 use crate::input::{Input, PastIncident};
 use crate::place::{self, Place, kind_of};
 use crate::words;
@@ -92,6 +93,29 @@ impl<'a> Evidences<'a> {
         };
         let from = finding.started_at.plus_ms(-self.before_ms);
         TimeRange { from, to: end.max(from).plus_ms(1) }
+    }
+
+    /// A series that departed, with the band it was usually in.
+    pub(crate) fn departure(&mut self, departure: &Departure<'_>) -> EvidenceId {
+        let window = &departure.window;
+        let from = departure.onset.unwrap_or(self.started_at).plus_ms(-self.before_ms);
+        let to = window.after.last().map_or(self.at, |p| p.at).max(from).plus_ms(1);
+        let (observed, expected) = (departure.shown(), departure.band());
+        let title = format!(
+            "{} {}, usually {} to {}",
+            words::clip(window.metric, 100),
+            words::number(observed),
+            words::number(expected.low.max(0.0_f64.min(departure.level))),
+            words::number(expected.high)
+        );
+        let body = EvidenceBody::Metric {
+            name: window.metric.to_owned(),
+            labels: model::Labels::new(),
+            range: TimeRange { from, to },
+            observed: Some(observed),
+            expected: Some(expected),
+        };
+        self.put(window.service, title, body, None, &["departure", window.metric])
     }
 
     pub(crate) fn change(&mut self, change: &Change, start: Timestamp) -> EvidenceId {

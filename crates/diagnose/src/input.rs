@@ -9,6 +9,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use crate::topology::Topology;
+use crate::windows::{Symptom, Window};
 
 /// Numbers that tune grouping and ranking. The defaults fit services that are probed every few seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,6 +113,11 @@ pub struct Input<'a> {
     pub findings: Vec<&'a Finding>,
     /// The system around it.
     pub world: World<'a>,
+    /// What metrics did around the start, those of services that say nothing included. May be empty: then findings
+    /// alone decide.
+    pub windows: &'a [Window<'a>],
+    /// Where trouble was noticed besides the findings: an objective that is missed, a person's word. May be empty.
+    pub symptoms: &'a [Symptom<'a>],
     /// Incidents that are over.
     pub past: &'a [PastIncident],
     /// Requests a second by service, as usual (before the trouble). May be empty; then shares of traffic

@@ -3,23 +3,31 @@
 //! [`group`] puts findings that belong together into incidents by topology, time and shared change.
 //! [`diagnose`] ranks the causes of one incident by structure (who depends on whom), deviation (how
 //! abnormal), timing (who moved first), change (what was altered just before) and history (what incidents
-//! that looked alike turned out to be), and cites evidence that can be opened again.
+//! that looked alike turned out to be), and cites evidence that can be opened again. Given what metrics did before
+//! and since ([`Window`]), it also follows excess time and errors down the calls, and can rank without any finding.
 //!
 //! Pure: equal input gives equal output, ids included. No I/O, no clock, no language model. What to do
-//! about a cause is not decided here. How it works and why: `docs/decisions/0005-diagnosis.md`.
+//! about a cause is not decided here. How it works and why:
+//! `docs/decisions/0005-diagnosis.md` and, for what metrics say, `docs/decisions/0015-root-cause.md`.
 
+mod blame;
 mod classes;
+mod departure;
 mod evidence;
 mod group;
 mod impact;
 mod input;
+mod path;
 mod place;
 mod probability;
 mod rank;
+mod suspects;
 mod topology;
+mod windows;
 mod words;
 
 pub use group::{Grouping, OpenIncident, group};
 pub use input::{Diagnosis, Input, PastIncident, Settings, World};
 pub use rank::diagnose;
 pub use topology::Topology;
+pub use windows::{Measure, Symptom, Window};

@@ -4,19 +4,24 @@
 //! 2. The class table says which failure classes each service's findings speak for, and how strongly.
 //! 3. What a callee explains is taken off its callers; what a class brings along is taken off other
 //!    classes of the same service.
-//! 4. Structure, deviation, timing, change and history scale what is left.
-//! 5. Strengths become probabilities; the best must stand out to be conclusive.
+//! 4. What metrics say of amounts ([`Blame`]) confirms or weakens it, and names services that said nothing.
+//! 5. Structure, deviation, timing, change and history scale what is left.
+//! 6. Strengths become probabilities; the best must stand out to be conclusive.
 
 use std::collections::BTreeSet;
 
-use model::{Cause, CauseId, CauseScores, FailureClass, Finding, FindingKind, Impact, Severity, Timestamp};
+use model::{
+    Cause, CauseId, CauseScores, FailureClass, FaultKind, Finding, FindingKind, Impact, Severity, Timestamp,
+};
 
+use crate::blame::Blame;
 use crate::classes::{self, RULES, Rule};
 use crate::evidence::Evidences;
 use crate::impact;
 use crate::input::{Diagnosis, Input, PastIncident};
 use crate::place::{self, Place, Suspicion, excess, places};
 use crate::probability::probabilities;
+use crate::suspects;
 use crate::words;
 
 /// Ranks the causes of one incident.
@@ -25,10 +30,10 @@ use crate::words;
 #[must_use]
 pub fn diagnose(input: &Input<'_>) -> Diagnosis {
     let scene = Scene::new(input);
-    if scene.places.is_empty() {
+    let mut hypotheses = scene.hypotheses();
+    if hypotheses.is_empty() {
         return nothing();
     }
-    let mut hypotheses = scene.hypotheses();
     let strengths: Vec<f64> = hypotheses.iter().map(|h| h.strength).collect();
     for (hypothesis, probability) in hypotheses.iter_mut().zip(probabilities(&strengths)) {
         hypothesis.probability = probability;
@@ -49,24 +54,25 @@ fn nothing() -> Diagnosis {
         severity: Severity::Low,
         impact: Impact::Low,
         services: Vec::new(),
-        why: vec!["the incident has no findings".to_owned()],
+        why: vec!["no finding speaks for a cause, and no metric departed far enough".to_owned()],
     }
 }
 
 /// One service and class, and what speaks for it.
-struct Hypothesis<'a> {
-    service: &'a str,
-    /// Index of its place; none for a service without findings that only its callers complain of.
-    place: Option<usize>,
-    class: FailureClass,
-    scores: CauseScores,
-    strength: f64,
-    probability: f64,
-    suspicion: Option<Suspicion<'a>>,
-    past: Option<&'a PastIncident>,
+pub(crate) struct Hypothesis<'a> {
+    pub(crate) service: &'a str,
+    /// Index of its place; none for a service without findings that only its callers or its metrics speak of.
+    pub(crate) place: Option<usize>,
+    pub(crate) class: FailureClass,
+    pub(crate) fault: FaultKind,
+    pub(crate) scores: CauseScores,
+    pub(crate) strength: f64,
+    pub(crate) probability: f64,
+    pub(crate) suspicion: Option<Suspicion<'a>>,
+    pub(crate) past: Option<&'a PastIncident>,
     /// Kinds that made the rule hold.
-    kinds: Vec<FindingKind>,
-    why: String,
+    pub(crate) kinds: Vec<FindingKind>,
+    pub(crate) why: String,
 }
 
 /// A class that the findings of one service speak for.
@@ -77,14 +83,16 @@ struct Judged {
     by_change: bool,
 }
 
-struct Scene<'i, 'a> {
-    input: &'i Input<'a>,
-    places: Vec<Place<'a>>,
+pub(crate) struct Scene<'i, 'a> {
+    pub(crate) input: &'i Input<'a>,
+    pub(crate) places: Vec<Place<'a>>,
     /// `links[cause][victim]`: how far the one explains the other, leaving their weights aside.
     links: Vec<Vec<f64>>,
     judged: Vec<Vec<Judged>>,
     suspicions: Vec<Option<Suspicion<'a>>>,
-    started_at: Timestamp,
+    /// What metrics say of who is at fault.
+    pub(crate) blame: Blame<'a>,
+    pub(crate) started_at: Timestamp,
 }
 
 impl<'i, 'a> Scene<'i, 'a> {
@@ -94,8 +102,10 @@ impl<'i, 'a> Scene<'i, 'a> {
         let links = links(&places, input);
         let suspicions: Vec<_> = places.iter().map(|p| suspicion(p, input)).collect();
         let judged = places.iter().zip(&suspicions).map(|(p, s)| judge(p, s.as_ref())).collect();
-        let started_at = places.iter().map(|p| p.start).min().unwrap_or(input.at);
-        Self { input, places, links, judged, suspicions, started_at }
+        let blame = suspects::blame(input);
+        let departed = || blame.suspects.first().and_then(|s| s.main.onset);
+        let started_at = places.iter().map(|p| p.start).min().or_else(departed).unwrap_or(input.at);
+        Self { input, places, links, judged, suspicions, blame, started_at }
     }
 
     fn hypotheses(&self) -> Vec<Hypothesis<'a>> {
@@ -104,7 +114,8 @@ impl<'i, 'a> Scene<'i, 'a> {
         let mut all: Vec<Hypothesis<'a>> = Vec::new();
         for (i, judged) in self.judged.iter().enumerate() {
             for (rank, one) in judged.iter().enumerate() {
-                let mut own = one.weight * self.left_over(one, explained[i]);
+                let confirmed = self.confirmed(i, &one.kinds, one.by_change);
+                let mut own = one.weight * self.left_over(one, explained[i]) * confirmed;
                 if rank > 0 && one.kinds.iter().all(|&k| classes::explains(judged[0].class, k)) {
                     own *= 0.25;
                 }
@@ -115,6 +126,7 @@ impl<'i, 'a> Scene<'i, 'a> {
             }
         }
         all.extend(self.silent_suspects(&explained));
+        all.extend(self.blamed(&all));
         all
     }
 
@@ -200,6 +212,7 @@ impl<'i, 'a> Scene<'i, 'a> {
                     service,
                     place: None,
                     class: FailureClass::Unknown,
+                    fault: FaultKind::Dependency,
                     scores: CauseScores { structure: own, ..CauseScores::default() },
                     strength: own.powf(1.5),
                     probability: 0.0,
@@ -229,7 +242,7 @@ impl<'i, 'a> Scene<'i, 'a> {
         let coverage = self.coverage(i);
         let scores = CauseScores {
             structure: round(0.6 * own + 0.4 * coverage * own.min(1.0)),
-            deviation: round(place.deviation),
+            deviation: round(self.deviation(place)),
             timing: round(self.timing(start)),
             change: round(suspicion.map_or(0.0, |s| s.strength)),
             history: round(history),
@@ -253,6 +266,7 @@ impl<'i, 'a> Scene<'i, 'a> {
             service: place.name,
             place: Some(i),
             class: one.class,
+            fault: classes::fault_kind(one.class, &one.kinds, place.surge),
             scores,
             strength: strength.min(1.0),
             probability: 0.0,
@@ -310,6 +324,9 @@ impl<'i, 'a> Scene<'i, 'a> {
             && best.probability >= settings.conclusive_probability
             && lead >= settings.conclusive_lead;
         let mut services: Vec<String> = self.places.iter().map(|p| p.name.to_owned()).collect();
+        if services.is_empty() {
+            services.push(best.service.clone());
+        }
         services.sort_by_key(|s| *s != best.service);
         let names: Vec<&str> = services.iter().map(String::as_str).collect();
         let title = if conclusive {
@@ -338,13 +355,18 @@ impl<'i, 'a> Scene<'i, 'a> {
         if let Some(s) = h.suspicion {
             cited.push(evidences.change(s.change, place.map_or(self.started_at, |p| p.start)));
         }
-        if let Some(path) = self.path(h, &victims) {
-            cited.push(evidences.structure(h.service, path));
+        let way = self.path(h, &victims).unwrap_or_default();
+        if !way.is_empty() {
+            cited.push(evidences.structure(h.service, way.clone()));
+        }
+        if let Some(suspect) = self.blame.suspect(h.service).filter(|s| self.blame.is_sure && s.blame > 0.0) {
+            cited.push(evidences.departure(&suspect.main));
         }
         if i == 0 {
             cited.extend(evidences.timing(&self.places));
         }
         cited.extend(h.past.map(|p| evidences.past(p)));
+        let (path, path_verified) = self.steps(h.service, &way, evidences);
         let id_parts = [self.input.incident.as_str(), h.service, h.class.as_str()];
         Cause {
             id: CauseId::derive(self.started_at, &id_parts),
@@ -353,6 +375,9 @@ impl<'i, 'a> Scene<'i, 'a> {
             instance: place.and_then(|p| self.instance(p, &h.kinds)),
             class: h.class,
             title: words::title(h.service, h.class, &victims, main),
+            fault: h.fault,
+            path,
+            path_verified,
             probability: h.probability,
             scores: h.scores,
             evidence: cited,
@@ -364,21 +389,6 @@ impl<'i, 'a> Scene<'i, 'a> {
         let others = (0..self.places.len()).filter(|&j| j != cause && self.places[j].is_troubled());
         let hurt = others.filter(|&j| self.link(cause, j).is_some() && self.may_precede(cause, j));
         hurt.map(|j| self.places[j].name).collect()
-    }
-
-    /// The longest way along which the trouble travelled, from the symptom to the cause.
-    fn path(&self, h: &Hypothesis<'a>, victims: &[&str]) -> Option<Vec<String>> {
-        let topology = self.input.world.topology;
-        let node = topology.find(h.service)?;
-        if h.place.is_none() {
-            let caller = self.places.iter().find(|p| p.node.is_some_and(|p| topology.calls(p, node)))?;
-            return Some(vec![caller.name.to_owned(), h.service.to_owned()]);
-        }
-        // One walk finds the farthest victim; only its path is spelt out.
-        let up = topology.up(Some(node), self.input.world.settings.max_hops);
-        let reached = victims.iter().filter_map(|v| Some((up.to(topology.find(v))?, *v)));
-        let farthest = reached.max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(a.1)))?;
-        topology.path(farthest.1, h.service)
     }
 
     /// The instance that stands out: the only one, or the one most findings of these kinds name.
@@ -520,6 +530,6 @@ fn instance_label(finding: &Finding) -> Option<String> {
     }
 }
 
-fn round(value: f64) -> f64 {
+pub(crate) fn round(value: f64) -> f64 {
     (value.clamp(0.0, 1.0) * 1000.0).round() / 1000.0
 }

@@ -2,7 +2,7 @@
 //!
 //! Made once and asked often: it costs one look at every call, a question costs only what it reaches.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use model::{Service, ServiceGraph};
 
@@ -65,6 +65,24 @@ impl Topology {
         from == to || self.down(self.find(from), usize::MAX).to(self.find(to)).is_some()
     }
 
+    /// These services and those that their calls lead to, nearest first, at most so many; by name where equally near.
+    #[must_use]
+    pub fn below<'s>(&self, services: impl Iterator<Item = &'s str>, most: usize) -> Vec<String> {
+        let mut found: Vec<String> = services.map(str::to_owned).collect();
+        let mut seen: HashSet<Node> = found.iter().filter_map(|name| self.find(name)).collect();
+        let mut queue: VecDeque<Node> = found.iter().filter_map(|name| self.find(name)).collect();
+        while let Some(node) = queue.pop_front().filter(|_| found.len() < most) {
+            for &callee in &self.callees[node as usize] {
+                if seen.insert(callee) {
+                    found.push(self.names[callee as usize].clone());
+                    queue.push_back(callee);
+                }
+            }
+        }
+        found.truncate(most);
+        found
+    }
+
     /// The shortest way of calls from one service to another, both included.
     pub(crate) fn path(&self, from: &str, to: &str) -> Option<Vec<String>> {
         let (from, to) = (self.find(from)?, self.find(to)?);
@@ -95,6 +113,11 @@ impl Topology {
     /// Whether one service calls another itself.
     pub(crate) fn calls(&self, from: Node, to: Node) -> bool {
         self.callees[from as usize].contains(&to)
+    }
+
+    /// The services that one calls itself, by name.
+    pub(crate) fn callees(&self, node: Node) -> &[Node] {
+        &self.callees[node as usize]
     }
 
     /// Hops along calls, from caller to callee.
@@ -167,6 +190,13 @@ mod tests {
         assert_eq!(t.path("gateway", "unknown"), None);
         assert!(t.reaches("payments", "checkout") && t.reaches("unknown", "unknown"));
         assert!(!t.reaches("gateway", "unknown") && !t.reaches("unknown", "gateway"));
+    }
+
+    #[test]
+    fn below_are_the_services_that_calls_lead_to_nearest_first() {
+        let t = topology(&[("a", "c"), ("a", "b"), ("b", "d"), ("d", "a"), ("x", "y")]);
+        assert_eq!(t.below(["a", "alone"].into_iter(), 9), ["a", "alone", "b", "c", "d"]);
+        assert_eq!(t.below(["a"].into_iter(), 2), ["a", "b"]);
     }
 
     #[test]

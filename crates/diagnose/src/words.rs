@@ -71,6 +71,19 @@ pub(crate) fn clip(text: &str, max: usize) -> String {
     }
 }
 
+/// Three digits that matter: `812`, `0.0312`, `1.85e9`.
+pub(crate) fn number(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 || !value.is_finite() {
+        format!("{value}")
+    } else if (1e-3..1e6).contains(&size) {
+        let decimals = (2 - size.log10().floor() as i32).clamp(0, 5) as usize;
+        format!("{value:.decimals$}")
+    } else {
+        format!("{value:.2e}")
+    }
+}
+
 /// A kind of finding, for people.
 pub(crate) fn kind(kind: FindingKind) -> &'static str {
     match kind {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use diagnose::{Diagnosis, Grouping, Input, OpenIncident, PastIncident, Topology, World};
+use diagnose::{Diagnosis, Grouping, Input, OpenIncident, PastIncident, Topology, Window, World};
 use model::{
     Finding, FindingState, Impact, Incident, IncidentId, IncidentStatus, Severity, TimelineEntry,
     TimelineKind,
@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::command::{Asker, Refusal, Reply, refuse_acknowledge, refuse_resolve};
 use crate::records::put;
 use crate::situation::{Effects, Open, Situation};
+use crate::windows::Measured;
 
 /// A diagnosis is made anew at most this often.
 const DIAGNOSE_EVERY_MS: i64 = 250;
@@ -192,11 +193,14 @@ impl Situation {
         let (topology, request_rates) = (self.topology(), self.usual_rates());
         let findings: Vec<&Finding> =
             open.incident.findings.iter().filter_map(|f| self.findings.get(f)).collect();
+        let windows: Vec<Window<'_>> = open.measured.iter().map(Measured::window).collect();
         let input = Input {
             at: self.now,
             incident: id,
             findings,
             world: self.world(&topology),
+            windows: &windows,
+            symptoms: &[],
             past: self.past.as_slices().0,
             request_rates: &request_rates,
         };

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{ActionCall, RunId};
-use ports::{Actuator, Blobs, Clock, Expected, Op, Retry, Store};
+use model::{ActionCall, IncidentId, RunId};
+use ports::{Actuator, Blobs, Clock, Expected, Op, Retry, Series, Store};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use crate::observation::Observations;
 use crate::overflow;
 use crate::runs::{Hold, Library, Scheduled, Subscribe};
 use crate::situation::{Dispatch, Effects, Situation};
+use crate::windows::{self, Measured, ReadWindows};
 
 /// What the loop is told.
 pub(crate) enum Message {
@@ -30,6 +31,8 @@ pub(crate) enum Message {
     Answered(RunId, String, CallAnswer),
     /// A subscription of a run has a message, or ended with an error.
     Delivered(RunId, String, Result<Value, WorkflowError>),
+    /// Metrics that an incident asked for were read.
+    Measured(IncidentId, Vec<Measured>),
     /// A person asks.
     Asked(Asker, Command, oneshot::Sender<Result<Reply, Refusal>>),
     /// Answered once everything before it is durable.
@@ -58,6 +61,7 @@ pub struct Overlook {
 pub(crate) struct Drive {
     pub(crate) situation: Situation,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) series: Arc<dyn Series>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) blobs: Arc<dyn Blobs>,
     /// By name of the host they act through.
@@ -137,6 +141,9 @@ impl Drive {
             Message::Delivered(run, id, message) => {
                 effects.merge(self.situation.message(now, &run, &id, message));
             }
+            Message::Measured(incident, measured) => {
+                effects.merge(self.situation.measured(now, &incident, measured));
+            }
             Message::Asked(asker, command, reply) => {
                 if matches!(command, Command::Services(..)) {
                     let specs = self.actuators.values().flat_map(|a| a.actions());
@@ -196,6 +203,9 @@ impl Drive {
         for subscribe in effects.subscribes {
             self.subscribe(subscribe, calls);
         }
+        for wanted in effects.reads {
+            self.read(wanted, calls);
+        }
     }
 
     /// Large records go to blobs first; what a crash leaves of those without a record is collected.
@@ -240,6 +250,17 @@ impl Drive {
                 () = functions.subscribe(wanted, to_loop) => {}
                 () = gone.cancelled() => {}
             }
+        });
+    }
+
+    /// Reads metrics beside the loop, which does not wait for them.
+    fn read(&self, wanted: ReadWindows, calls: &TaskTracker) {
+        let Some(to_loop) = self.to_loop.upgrade() else { return };
+        let series = Arc::clone(&self.series);
+        calls.spawn(async move {
+            let measured = windows::read(series.as_ref(), &wanted).await;
+            // A closed channel means shutdown; metrics are asked for again after the restart.
+            drop(to_loop.send(Message::Measured(wanted.incident, measured)).await);
         });
     }
 

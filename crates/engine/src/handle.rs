@@ -154,6 +154,7 @@ impl Engine {
         let drive = Drive {
             situation,
             store: Arc::clone(&ports.store),
+            series: Arc::clone(&ports.series),
             clock: ports.clock,
             blobs: ports.blobs,
             actuators: ports.actuators,

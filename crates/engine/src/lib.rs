@@ -28,5 +28,6 @@ mod services;
 pub mod situation;
 pub mod stories;
 pub mod verify;
+pub mod windows;
 
 pub use handle::{Engine, Options, Ports};

@@ -23,6 +23,7 @@ use crate::runs::{
     Approval, Folded, Holds, Library, Limits, Runs, ScheduleState, Subscribe, Told, WorkflowDocument,
 };
 use crate::verify::Watch;
+use crate::windows::{Measured, ReadWindows};
 
 /// How patient the loop is. Milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +85,11 @@ pub(crate) struct Open {
     pub(crate) retry_at: Option<Timestamp>,
     /// Runbooks that did not help, with the class they were for.
     pub(crate) tried: Vec<(FailureClass, String)>,
+    /// What metrics did around the start, as last read.
+    pub(crate) measured: Vec<Measured>,
+    /// When metrics were last asked for, and how many findings there were.
+    pub(crate) read_at: Option<Timestamp>,
+    pub(crate) read_findings: usize,
 }
 
 impl Open {
@@ -99,6 +105,9 @@ impl Open {
             fixed_by: None,
             retry_at: None,
             tried: Vec::new(),
+            measured: Vec::new(),
+            read_at: None,
+            read_findings: 0,
         }
     }
 
@@ -135,6 +144,8 @@ pub struct Effects {
     pub subscribes: Vec<Subscribe>,
     /// Subscriptions to end: run, listening.
     pub unsubscribes: Vec<(RunId, String)>,
+    /// Metrics to read; each is answered with [`Situation::measured`].
+    pub reads: Vec<ReadWindows>,
 }
 
 impl Effects {
@@ -144,6 +155,7 @@ impl Effects {
         self.calls.extend(other.calls);
         self.subscribes.extend(other.subscribes);
         self.unsubscribes.extend(other.unsubscribes);
+        self.reads.extend(other.reads);
     }
 }
 
@@ -461,6 +473,7 @@ impl Situation {
     fn advance(&mut self, effects: &mut Effects) {
         let ids: Vec<IncidentId> = self.incidents.keys().cloned().collect();
         for id in ids {
+            self.want_windows(&id, effects);
             self.rediagnose(&id, effects);
             if !self.settle(&id, effects) {
                 self.decide_if_due(&id, effects);

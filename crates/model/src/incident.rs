@@ -213,6 +213,57 @@ pub struct CauseScores {
     pub history: f64,
 }
 
+/// What kind of fault a cause is. The class says more precisely what to do about it.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// Processor, memory, disk, logs: something is used up.
+    Resource,
+    /// Answers take long.
+    Latency,
+    /// Requests fail.
+    Error,
+    /// A process ended, or answers no more.
+    Crash,
+    /// A release or a configuration brought it.
+    Change,
+    /// It lies at something that tells nothing of itself.
+    Dependency,
+    /// More is asked than usual.
+    Traffic,
+    /// None of these could be shown.
+    #[default]
+    Unknown,
+}
+
+/// One service on the way from a cause to where it shows, and what supports that it is on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PathStep {
+    /// The service. Each calls the one before it.
+    pub service: String,
+    /// Whether it departed from what is usual.
+    pub departed: bool,
+    /// Milliseconds from the departure of the cause to its own, when both are known.
+    pub after_ms: Option<i64>,
+    /// Share of the symptom's excess time or errors that it covers, 0 to 1, when both are measured.
+    pub covers: Option<f64>,
+    /// What shows it.
+    pub evidence: Vec<EvidenceId>,
+}
+
 /// A ranked hypothesis with its evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Cause {
@@ -226,6 +277,9 @@ pub struct Cause {
     pub instance: Option<String>,
     /// What kind of failure.
     pub class: FailureClass,
+    /// What kind of fault.
+    #[serde(default)]
+    pub fault: FaultKind,
     /// One line for people: `payments answers slowly (p95 812 ms) and slows checkout and gateway`.
     pub title: String,
     /// Probability, 0 to 1; those of one incident sum to at most 1.
@@ -236,6 +290,12 @@ pub struct Cause {
     pub evidence: Vec<EvidenceId>,
     /// The change to undo, when a change is the cause.
     pub change: Option<ChangeId>,
+    /// The way from the cause to where it shows, the cause first.
+    #[serde(default)]
+    pub path: Vec<PathStep>,
+    /// Whether every service on the way departed, and none clearly before the cause.
+    #[serde(default)]
+    pub path_verified: bool,
 }
 
 /// What a line of a timeline is about.

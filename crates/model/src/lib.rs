@@ -29,8 +29,8 @@ pub use id::{
     OutcomeId, RecommendationId, RunId, TokenId,
 };
 pub use incident::{
-    Cause, CauseScores, Evidence, EvidenceBody, FailureClass, Impact, Incident, IncidentStatus, Severity,
-    TimelineEntry, TimelineKind,
+    Cause, CauseScores, Evidence, EvidenceBody, FailureClass, FaultKind, Impact, Incident, IncidentStatus,
+    PathStep, Severity, TimelineEntry, TimelineKind,
 };
 pub use outcome::{Outcome, OutcomeKind, Track};
 pub use run::{Act, Run, RunPurpose, RunStatus, Step, StepStatus};

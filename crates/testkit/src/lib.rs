@@ -11,6 +11,7 @@ mod player;
 mod random;
 mod rules;
 mod script;
+mod series;
 pub mod shop;
 mod transcript;
 

@@ -15,6 +15,7 @@ use model::{
 use crate::host::{Host, action_specs};
 use crate::memory::Memory;
 use crate::script::{Expectation, Happening, Script, Step, When};
+use crate::series::KeptSeries;
 use crate::shop::{HOST, START_MS, STEP_MS, Shop};
 use crate::transcript::Transcript;
 
@@ -62,6 +63,7 @@ struct Player<'a> {
     shop: Shop,
     host: Host,
     memory: Memory,
+    series: KeptSeries,
     transcript: Transcript,
     life: Option<Life>,
     back_at: i64,
@@ -86,6 +88,7 @@ pub fn play(script: &Script, rules: &Rules) -> Played {
         rules,
         host: Host::default(),
         memory: Memory::default(),
+        series: KeptSeries::default(),
         transcript: Transcript::default(),
         life: None,
         back_at: 0,
@@ -160,6 +163,10 @@ impl Player<'_> {
         for dispatch in effects.calls {
             self.dispatch(dispatch);
         }
+        for wanted in effects.reads {
+            let measured = self.series.read(&wanted);
+            self.with(|s, now| s.measured(now, &wanted.incident, measured));
+        }
         if std::mem::take(&mut self.kill) {
             self.sleep();
         }
@@ -212,6 +219,12 @@ impl Player<'_> {
         let mut told = Observations { at: batch.at, ..Observations::default() };
         told.take_facts(&batch.signals);
         told.take_metrics(&out.derived);
+        for signal in &batch.signals {
+            if let Signal::Metric(series) = signal {
+                self.series.take(std::slice::from_ref(series));
+            }
+        }
+        self.series.take(&out.derived);
         told.findings = out.findings;
         if batch.at.since_ms(life.graph_at) >= GRAPH_MS {
             life.graph_at = batch.at;

@@ -1297,10 +1297,16 @@ export interface components {
             class: components["schemas"]["FailureClass"];
             /** @description What speaks for it. */
             evidence: components["schemas"]["EvidenceId"][];
+            /** @description What kind of fault. */
+            fault?: components["schemas"]["FaultKind"];
             /** @description Its id. */
             id: components["schemas"]["CauseId"];
             /** @description The instance at fault, when one stands out. */
             instance?: string | null;
+            /** @description The way from the cause to where it shows, the cause first. */
+            path?: components["schemas"]["PathStep"][];
+            /** @description Whether every service on the way departed, and none clearly before the cause. */
+            path_verified?: boolean;
             /**
              * Format: double
              * @description Probability, 0 to 1; those of one incident sum to at most 1.
@@ -1757,6 +1763,11 @@ export interface components {
             /** @description For people. */
             title: string;
         };
+        /**
+         * @description What kind of fault a cause is. The class says more precisely what to do about it.
+         * @enum {string}
+         */
+        FaultKind: "resource" | "latency" | "error" | "crash" | "change" | "dependency" | "traffic" | "unknown";
         /** @description Where to inject. */
         FaultRequest: {
             /** @description The service; the fault's own unless told. */
@@ -2629,6 +2640,25 @@ export interface components {
             }[];
             /** @description Pass as `cursor` for the next page; null at the end. */
             next?: string | null;
+        };
+        /** @description One service on the way from a cause to where it shows, and what supports that it is on it. */
+        PathStep: {
+            /**
+             * Format: int64
+             * @description Milliseconds from the departure of the cause to its own, when both are known.
+             */
+            after_ms?: number | null;
+            /**
+             * Format: double
+             * @description Share of the symptom's excess time or errors that it covers, 0 to 1, when both are measured.
+             */
+            covers?: number | null;
+            /** @description Whether it departed from what is usual. */
+            departed: boolean;
+            /** @description What shows it. */
+            evidence: components["schemas"]["EvidenceId"][];
+            /** @description The service. Each calls the one before it. */
+            service: string;
         };
         /** @description What to try. */
         PlanRequest: {

@@ -166,6 +166,8 @@ impl Shop {
             incident: &incident,
             findings: self.findings.iter().collect(),
             world: self.world(&topology),
+            windows: &[],
+            symptoms: &[],
             past: &self.past,
             request_rates: &rates,
         })
