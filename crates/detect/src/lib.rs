@@ -13,6 +13,7 @@ mod detectors;
 mod features;
 mod findings;
 mod histogram;
+pub mod multivariate;
 mod proportion;
 mod replay;
 mod report;

@@ -1,0 +1,262 @@
+//! A streaming anomaly score for all metrics of one service together, and which of them made it.
+//!
+//! Four views of a point, each blind to what another sees: how far it is from what the last points and the season before
+//! foretold (`step`), how far the metrics are from moving together as they usually do (`shape`), how far each has jumped
+//! from where it just was (`jump`), and how far the slow course of the metrics has left the usual pattern (`course`).
+//! Each view is measured in its own 99th percentile as found on points judged before they were learned, so that
+//! one number holds for all services. Nothing looks ahead. State grows with the square of the number of metrics,
+//! never with time.
+
+mod calibrate;
+mod linear;
+mod moments;
+mod season;
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+pub use season::season;
+
+use calibrate::Tail;
+use moments::{Frame, Model, Moments};
+
+/// Metrics of one model; of more, the first ones count.
+pub const METRICS_MAX: usize = 64;
+/// A season of more points than this is not looked back to: the points of a whole season are kept for it.
+pub const SEASON_MAX: usize = 2_048;
+/// Beyond this many deviations a value says no more than that it is far out.
+const CLIP: f64 = 10.0;
+/// Points learned before the first word.
+const FIRST: u64 = 64;
+/// From here on older points count half at each refresh.
+const FULL: u64 = 32_768;
+/// Views, in the order of [`WEIGHTS`].
+const VIEWS: usize = 4;
+const WEIGHTS: [f64; VIEWS] = [2.0, 1.0, 1.0, 1.0];
+/// Parts of a season over which each view is smoothed.
+const SMOOTH: [f64; VIEWS] = [30.0, 60.0, 30.0, 60.0];
+/// Parts of a season: the recent level that a jump is measured from, and the slow course.
+const RECENT: f64 = 24.0;
+const COURSE: f64 = 12.0;
+/// A step counts from so many deviations on, the course from one.
+const STEP_OUT: f64 = 2.0;
+const COURSE_OUT: f64 = 1.0;
+/// No deviation is smaller than this share of a usual one.
+const LEAST: f64 = 0.05;
+const LEAST_JUMP: f64 = 0.1;
+
+/// What is said of one point.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdict {
+    /// How unusual the point is: about 1 is the worst of a hundred usual points. 0 while too little is known.
+    pub score: f64,
+    /// What each metric adds to the score, in the order of the metrics.
+    pub parts: Vec<f64>,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Multivariate {
+    metrics: usize,
+    /// Points of a season; all spans follow from it.
+    season: usize,
+    learned: u64,
+    frame: Frame,
+    moments: Moments,
+    model: Option<Model>,
+    /// The newest points as they came, the newest last: one season, or two points when that is too long.
+    recent: VecDeque<Vec<f32>>,
+    level: Vec<f64>,
+    course: Vec<f64>,
+    /// Smoothed evidence by view and metric.
+    evidence: [Vec<f64>; VIEWS],
+    residual: [Vec<f64>; 2],
+    jump_tails: Vec<Tail>,
+    view_tails: [Tail; VIEWS],
+    /// The point judged last, for [`Multivariate::learn`].
+    #[serde(skip)]
+    last: Option<Judged>,
+}
+
+#[derive(Clone, Debug)]
+struct Judged {
+    values: Vec<f64>,
+    scaled: Vec<f64>,
+    features: Option<Vec<f64>>,
+    residual: [Vec<f64>; 2],
+    jump: Vec<f64>,
+    views: Option<[f64; VIEWS]>,
+}
+
+fn blend(old: &mut f64, new: f64, span: f64) {
+    *old += (new - *old) * 2.0 / (span.max(1.0) + 1.0);
+}
+
+impl Multivariate {
+    /// For points of so many metrics. `season` is the number of points after which life repeats, usually a day; see [`season`].
+    #[must_use]
+    pub fn new(metrics: usize, season: usize) -> Self {
+        let metrics = metrics.clamp(1, METRICS_MAX);
+        let season = season.max(60);
+        let lags = if season <= SEASON_MAX { 3 } else { 2 };
+        Self {
+            metrics,
+            season,
+            learned: 0,
+            frame: Frame::new(metrics),
+            moments: Moments::new(metrics, lags),
+            model: None,
+            recent: VecDeque::new(),
+            level: Vec::new(),
+            course: Vec::new(),
+            evidence: std::array::from_fn(|_| vec![0.0; metrics]),
+            residual: std::array::from_fn(|_| vec![0.0; metrics]),
+            jump_tails: vec![Tail::default(); metrics],
+            view_tails: Default::default(),
+            last: None,
+        }
+    }
+
+    /// Points learned so far.
+    #[must_use]
+    pub fn learned(&self) -> u64 {
+        self.learned
+    }
+
+    fn span(&self, parts: f64) -> f64 {
+        self.season as f64 / parts
+    }
+
+    /// Judges a point. A metric that is missing or no finite number counts as unchanged.
+    pub fn judge(&mut self, values: &[f64]) -> Verdict {
+        let before = self.recent.back();
+        let values: Vec<f64> = (0..self.metrics)
+            .map(|i| {
+                let known = values.get(i).copied().filter(|v| v.is_finite() && v.abs() < 1e30);
+                known.or_else(|| before.map(|row| f64::from(row[i]))).unwrap_or(0.0)
+            })
+            .collect();
+        let scaled = self.frame.scale(&values);
+        if self.level.is_empty() {
+            (self.level, self.course) = (scaled.clone(), scaled.clone());
+        }
+        let (recent, course) = (self.span(RECENT), self.span(COURSE));
+        for (i, z) in scaled.iter().enumerate() {
+            blend(&mut self.level[i], *z, recent);
+            blend(&mut self.course[i], *z, course);
+        }
+        let features = self.features();
+        let jump: Vec<f64> = scaled.iter().zip(&self.level).map(|(z, level)| z - level).collect();
+        let mut judged = Judged { values, scaled, features, residual: Default::default(), jump, views: None };
+        let verdict = self.look(&mut judged);
+        let row = judged.values.iter().map(|v| *v as f32).collect();
+        self.recent.push_back(row);
+        while self.recent.len() > self.kept() {
+            self.recent.pop_front();
+        }
+        self.last = Some(judged);
+        verdict
+    }
+
+    fn kept(&self) -> usize {
+        if self.moments.lags() == 3 { self.season } else { 2 }
+    }
+
+    /// What a point is foretold from: the two points before and the one a season before, and a constant.
+    fn features(&self) -> Option<Vec<f64>> {
+        let n = self.recent.len();
+        if n < self.kept() {
+            return None;
+        }
+        let mut lags = vec![n - 1, n - 2];
+        if self.moments.lags() == 3 {
+            lags.push(0);
+        }
+        let mut features = Vec::with_capacity(lags.len() * self.metrics + 1);
+        for row in lags.into_iter().filter_map(|i| self.recent.get(i)) {
+            let row: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
+            features.extend(self.frame.scale(&row));
+        }
+        features.push(1.0);
+        Some(features)
+    }
+
+    fn look(&mut self, judged: &mut Judged) -> Verdict {
+        let (Some(model), Some(features)) = (&self.model, &judged.features) else {
+            return Verdict::default();
+        };
+        judged.residual = [model.step(features, &judged.scaled), model.off_course(&self.course)];
+        let shape = model.off_shape(&judged.scaled);
+        let sizes = |view: usize, i: usize| self.residual[view][i].max(LEAST);
+        for i in 0..self.metrics {
+            let step = (judged.residual[0][i].abs() / sizes(0, i) - STEP_OUT).max(0.0);
+            let jump = judged.jump[i].abs() / self.jump_tails[i].edge().max(LEAST_JUMP) - 1.0;
+            let course = judged.residual[1][i] / sizes(1, i) - COURSE_OUT;
+            let now = [step, shape[i] * shape[i], jump.max(0.0), course.max(0.0)];
+            for ((evidence, now), parts) in self.evidence.iter_mut().zip(now).zip(SMOOTH) {
+                blend(&mut evidence[i], now, self.season as f64 / parts);
+            }
+        }
+        let sums: [f64; VIEWS] = std::array::from_fn(|v| self.evidence[v].iter().sum());
+        judged.views = Some(sums);
+        let mut verdict = Verdict { score: 0.0, parts: vec![0.0; self.metrics] };
+        for (view, sum) in sums.iter().enumerate() {
+            let edge = self.view_tails[view].edge();
+            if edge <= 0.0 || *sum <= 0.0 {
+                continue;
+            }
+            let score = WEIGHTS[view] * (sum / edge).sqrt() / WEIGHTS.iter().sum::<f64>();
+            verdict.score += score;
+            for (part, evidence) in verdict.parts.iter_mut().zip(&self.evidence[view]) {
+                *part += score * evidence / sum;
+            }
+        }
+        verdict
+    }
+
+    /// Learns the point judged last as part of normal life.
+    pub fn learn(&mut self) {
+        let Some(judged) = self.last.take() else { return };
+        self.learned += 1;
+        self.frame.note(&judged.values);
+        // Before the first scales are known all scaled values are nothing.
+        if self.learned > FIRST {
+            if let Some(features) = &judged.features {
+                self.moments.add(features, &judged.scaled);
+            }
+            self.moments.add_course(&self.course);
+        }
+        if self.learned > FIRST {
+            for (tail, jump) in self.jump_tails.iter_mut().zip(&judged.jump) {
+                tail.add(jump.abs());
+            }
+        }
+        if let Some(views) = judged.views {
+            for (tail, view) in self.view_tails.iter_mut().zip(views) {
+                tail.add(view);
+            }
+            self.moments.add_residual(&judged.residual);
+        }
+        let due = self.learned >= FIRST && (self.learned.is_power_of_two() || self.learned % FULL == 0);
+        if due {
+            self.refresh();
+        }
+    }
+
+    /// Takes what was learned into use. Happens by itself at 64 points, 128, 256 and so on.
+    pub fn refresh(&mut self) {
+        let (scale, shift) = self.frame.renew();
+        self.moments.reframe(&scale, &shift);
+        for i in 0..self.metrics {
+            let of = |z: &mut f64| *z = (*z * scale[i] + shift[i]).clamp(-CLIP, CLIP);
+            self.level.get_mut(i).map(of);
+            self.course.get_mut(i).map(of);
+            self.jump_tails[i].scale(scale[i]);
+        }
+        self.residual = self.moments.residual();
+        self.model = self.moments.solve();
+        self.moments.fade(self.learned >= FULL);
+        self.view_tails.iter_mut().chain(&mut self.jump_tails).for_each(Tail::fade);
+    }
+}
