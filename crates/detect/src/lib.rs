@@ -17,8 +17,10 @@ pub mod multivariate;
 mod proportion;
 mod replay;
 mod report;
+pub mod sessions;
 mod settings;
 mod stats;
+mod tail;
 pub mod templates;
 pub mod univariate;
 

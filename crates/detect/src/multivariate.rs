@@ -7,7 +7,6 @@
 //! one number holds for all services. Nothing looks ahead. State grows with the square of the number of metrics,
 //! never with time.
 
-mod calibrate;
 mod linear;
 mod moments;
 mod season;
@@ -18,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use season::season;
 
-use calibrate::Tail;
+use crate::tail::Tail;
 use moments::{Frame, Model, Moments};
 
 /// Metrics of one model; of more, the first ones count.

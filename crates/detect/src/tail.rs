@@ -11,8 +11,8 @@ const BINS: usize = 320;
 const FADE: f32 = 0.25;
 
 /// See the module.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Tail {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tail {
     /// The first bin that is kept, and counts from there on.
     first: usize,
     counts: Vec<f32>,
@@ -20,7 +20,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    pub(super) fn add(&mut self, value: f64) {
+    pub(crate) fn add(&mut self, value: f64) {
         let place = (value.max(0.0).log2() - LOW) * STEPS;
         if !place.is_finite() || place < 0.0 {
             self.zeros += 1.0;
@@ -42,7 +42,7 @@ impl Tail {
     }
 
     /// The 99th percentile, or the middle of the highest step when nearly all were zero; 0 when nothing else was seen.
-    pub(super) fn edge(&self) -> f64 {
+    pub(crate) fn edge(&self) -> f64 {
         let all: f32 = self.counts.iter().sum::<f32>() + self.zeros;
         let mut above = f64::from(all) * (1.0 - EDGE);
         for (i, count) in self.counts.iter().enumerate().rev() {
@@ -57,7 +57,7 @@ impl Tail {
     }
 
     /// The quantity is measured in another unit from now on.
-    pub(super) fn scale(&mut self, factor: f64) {
+    pub(crate) fn scale(&mut self, factor: f64) {
         let steps = (factor.max(1e-9).log2() * STEPS).round();
         if !self.counts.is_empty() && steps.is_finite() {
             let first = (self.first as f64 + steps).max(0.0) as usize;
@@ -66,7 +66,7 @@ impl Tail {
     }
 
     /// What was seen so far counts less from now on.
-    pub(super) fn fade(&mut self) {
+    pub(crate) fn fade(&mut self) {
         self.zeros *= FADE;
         self.counts.iter_mut().for_each(|c| *c *= FADE);
         while self.counts.first().is_some_and(|c| *c < 1e-3) {
