@@ -237,7 +237,8 @@ impl Multivariate {
             }
             self.moments.add_residual(&judged.residual);
         }
-        let due = self.learned >= FIRST && (self.learned.is_power_of_two() || self.learned % FULL == 0);
+        let due =
+            self.learned >= FIRST && (self.learned.is_power_of_two() || self.learned.is_multiple_of(FULL));
         if due {
             self.refresh();
         }
@@ -257,5 +258,111 @@ impl Multivariate {
         self.model = self.moments.solve();
         self.moments.fade(self.learned >= FULL);
         self.view_tails.iter_mut().chain(&mut self.jump_tails).for_each(Tail::fade);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn noise(i: usize) -> f64 {
+        ((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f64 / (1u64 << 24) as f64 - 0.5
+    }
+
+    /// Five metrics that follow one wave, in their own units; the last one is noise.
+    fn point(i: usize, scale: f64, shift: f64) -> Vec<f64> {
+        let wave = (i as f64 / 120.0 * std::f64::consts::TAU).sin();
+        let of = |m: usize| (wave * (1.0 + m as f64) + 0.2 * noise(i * 7 + m)) * scale + shift;
+        (0..4).map(of).chain([noise(i * 13 + 5) * scale + shift]).collect()
+    }
+
+    fn learned(scale: f64, shift: f64) -> Multivariate {
+        let mut model = Multivariate::new(5, 120);
+        for i in 0..2_000 {
+            model.judge(&point(i, scale, shift));
+            model.learn();
+        }
+        model.refresh();
+        model
+    }
+
+    #[test]
+    fn a_metric_that_no_longer_moves_with_the_others_is_found_and_named() {
+        let mut model = learned(1.0, 0.0);
+        let usual: Vec<f64> = (2_000..2_200).map(|i| model.judge(&point(i, 1.0, 0.0)).score).collect();
+        assert!(usual.iter().all(|s| *s < 2.0), "{:?}", usual.iter().copied().fold(0.0, f64::max));
+        let mut last = Verdict::default();
+        for i in 2_200..2_220 {
+            let mut values = point(i, 1.0, 0.0);
+            // Within its own range, but against the others.
+            values[2] = -values[2];
+            last = model.judge(&values);
+        }
+        assert!(last.score > 3.0, "{last:?}");
+        let most = last.parts.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, _)| i);
+        assert_eq!(most, Some(2), "{last:?}");
+        assert!((last.parts.iter().sum::<f64>() - last.score).abs() < 1e-9);
+    }
+
+    #[test]
+    fn units_make_no_difference() {
+        let (mut one, mut other) = (learned(1.0, 0.0), learned(1_000.0, 50_000.0));
+        for i in 2_000..2_100 {
+            let (a, b) = (one.judge(&point(i, 1.0, 0.0)), other.judge(&point(i, 1_000.0, 50_000.0)));
+            // The points of the last season are kept in single precision.
+            assert!((a.score - b.score).abs() < 0.02 * (1.0 + a.score), "{} {}", a.score, b.score);
+        }
+    }
+
+    fn value() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            any::<f64>(),
+            -10.0..10.0,
+            prop::sample::select(vec![0.0, f64::NAN, f64::INFINITY, f64::MAX])
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn hostile_points_give_finite_words_and_a_restored_model_goes_on_the_same(
+            points in prop::collection::vec(prop::collection::vec(value(), 0..5), 1..300),
+            cut in 0usize..300,
+        ) {
+            let mut straight = Multivariate::new(3, 60);
+            let mut parted = Multivariate::new(3, 60);
+            for (i, point) in points.iter().enumerate() {
+                if i == cut {
+                    parted = rmp_serde::from_slice(&rmp_serde::to_vec_named(&parted).unwrap()).unwrap();
+                }
+                let verdict = straight.judge(point);
+                prop_assert!(verdict.score.is_finite() && verdict.score >= 0.0, "{verdict:?}");
+                prop_assert_eq!(&verdict, &parted.judge(point));
+                straight.learn();
+                parted.learn();
+            }
+        }
+
+        #[test]
+        fn what_comes_later_changes_nothing_said_before(cut in 100usize..400, wild in value()) {
+            let judge = |to: usize, wild: Option<f64>| {
+                let mut model = Multivariate::new(5, 120);
+                let mut said = Vec::new();
+                for i in 0..to {
+                    let mut values = point(i, 1.0, 0.0);
+                    if let Some(wild) = wild && i >= cut {
+                        values[0] = wild;
+                    }
+                    said.push(model.judge(&values).score);
+                    model.learn();
+                }
+                said.truncate(cut);
+                said
+            };
+            prop_assert_eq!(judge(cut, None), judge(450, Some(wild)));
+        }
     }
 }
