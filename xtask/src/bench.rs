@@ -3,7 +3,10 @@
 
 mod anomaly;
 mod faults;
+mod log_anomaly;
 mod log_templates;
+mod multivariate;
+mod packed;
 mod rootcause;
 mod start;
 mod workflow;
@@ -27,10 +30,14 @@ pub(crate) enum Name {
     Workflow,
     /// The streaming detector on labelled series.
     Anomaly,
+    /// All metrics of a service together, on labelled machines.
+    Multivariate,
     /// The template miner on labelled log files.
     LogTemplates,
     /// The ranking of causes on labelled failures.
     Rootcause,
+    /// Sessions of log lines that went wrong, on labelled logs and sequences.
+    LogAnomaly,
     /// Every fault of the demo, from injection to recovery, on real processes.
     Faults,
 }
@@ -59,6 +66,15 @@ pub(crate) fn run(name: Name, options: &Options) -> Result<(), String> {
             let data =
                 options.data.as_ref().ok_or("give the folder with the labelled failures: --data DIR")?;
             rootcause::run(data, options.json)
+        }
+        Name::Multivariate => {
+            let data =
+                options.data.as_ref().ok_or("give the folder with the labelled machines: --data DIR")?;
+            multivariate::run(data, options.json)
+        }
+        Name::LogAnomaly => {
+            let data = options.data.as_ref().ok_or("give the folder with the labelled logs: --data DIR")?;
+            log_anomaly::run(data, options.json)
         }
         Name::Start => start::run(options.runs.unwrap_or(20), options.json),
         Name::Faults => faults::run(options.runs.unwrap_or(5), &options.faults, options.json),

@@ -56,6 +56,12 @@ impl<V> Bounded<V> {
         self.entries.len()
     }
 
+    pub(crate) fn remove(&mut self, key: &str) -> Option<V> {
+        let (used, value) = self.entries.remove(key)?;
+        self.by_use.remove(&used);
+        Some(value)
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut V)> {
         self.entries.iter_mut().map(|(k, (_, v))| (k.as_str(), v))
     }

@@ -10,11 +10,16 @@ mod latency;
 mod level;
 mod log_burst;
 mod log_new_pattern;
+mod log_precursor;
+mod log_sequence;
+mod log_value;
+mod log_vanished;
 mod memory_leak;
 mod metric_anomaly;
 mod probe_failure;
 mod process_exit;
 mod restart_loop;
+mod service_metrics;
 
 use serde::{Deserialize, Serialize};
 
@@ -77,5 +82,10 @@ table! {
     disk_filling: DiskFilling,
     log_new_pattern: LogNewPattern,
     log_burst: LogBurst,
+    log_vanished: LogVanished,
+    log_sequence: LogSequence,
+    log_value: LogValue,
+    log_precursor: LogPrecursor,
     metric_anomaly: MetricAnomaly,
+    service_metrics: ServiceMetrics,
 }

@@ -13,11 +13,14 @@ mod detectors;
 mod features;
 mod findings;
 mod histogram;
+pub mod multivariate;
 mod proportion;
 mod replay;
 mod report;
+pub mod sessions;
 mod settings;
 mod stats;
+mod tail;
 pub mod templates;
 pub mod univariate;
 

@@ -12,6 +12,7 @@ mod split;
 use serde::{Deserialize, Serialize};
 
 pub use miner::{Line, Miner};
+pub(crate) use scan::values;
 
 use crate::bounded::Bounded;
 
@@ -98,6 +99,44 @@ mod tests {
                 parted = rmp_serde::from_slice(&rmp_serde::to_vec(&parted).unwrap()).unwrap();
             }
             assert_eq!(whole.mine(&line(i)), parted.mine(&line(i)), "line {i}");
+        }
+    }
+
+    #[test]
+    fn a_million_templates_merge_within_bounds() {
+        let mut miner = Miner::new("s", 300);
+        let words = ["red", "green", "blue", "cold", "warm", "fast", "slow", "tall", "short", "old"];
+        let word = |i: usize, place: u32| words[i / 10_usize.pow(place) % 10];
+        let began = std::time::Instant::now();
+        for i in 0..1_000_000_usize {
+            let line = format!(
+                "{} {} {} {} {} {}",
+                word(i, 0),
+                word(i, 1),
+                word(i, 2),
+                word(i, 3),
+                word(i, 4),
+                word(i, 5)
+            );
+            miner.mine(&line);
+        }
+        assert!(miner.forms() <= 300);
+        assert!(rmp_serde::to_vec(&miner).unwrap().len() < 1 << 20);
+        assert!(began.elapsed().as_secs() < 300);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        #[test]
+        fn lines_of_a_megabyte_are_bounded(part in "\\PC{1,40}", joint in "[ =:,_-]{0,2}", lines in 1usize..4) {
+            let mut miner = Miner::new("s", 16);
+            for i in 0..lines {
+                let line = format!("{part}{joint}").repeat(1_000_000 / (part.len() + joint.len()) + i);
+                miner.mine(&line);
+                values(&line);
+            }
+            prop_assert!(rmp_serde::to_vec(&miner).unwrap().len() < 1 << 18);
         }
     }
 

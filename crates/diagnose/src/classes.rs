@@ -189,19 +189,19 @@ pub(crate) fn carries(callee: FindingKind, caller: FindingKind) -> f64 {
         (_, LogBurst | CpuSaturation) => 0.3,
         (_, ProbeFailure) => 0.6,
         (ProcessExit | RestartLoop | ErrorRate, ErrorRate | LogNewPattern) => 0.95,
-        (ProcessExit | RestartLoop | ErrorRate, Latency | MetricAnomaly) => 0.85,
-        (ProbeFailure, ErrorRate | LogNewPattern | Latency | MetricAnomaly) => 0.95,
+        (ProcessExit | RestartLoop | ErrorRate, Latency | MetricAnomaly | LogAnomaly) => 0.85,
+        (ProbeFailure, ErrorRate | LogNewPattern | Latency | MetricAnomaly | LogAnomaly) => 0.95,
         (Latency | CpuSaturation, Latency) => 0.95,
-        (Latency | CpuSaturation, ErrorRate | LogNewPattern | MetricAnomaly) => 0.75,
+        (Latency | CpuSaturation, ErrorRate | LogNewPattern | MetricAnomaly | LogAnomaly) => 0.75,
         (DiskFilling, ErrorRate | LogNewPattern) => 0.85,
-        (DiskFilling, Latency | MetricAnomaly) => 0.6,
+        (DiskFilling, Latency | MetricAnomaly | LogAnomaly) => 0.6,
         // Neither hurts a caller before the service itself gets slow or ends, which has its own row.
         (LogBurst, Latency) => 0.6,
         (MemoryLeak, Latency) => 0.45,
-        (LogBurst | MemoryLeak, ErrorRate | LogNewPattern | MetricAnomaly) => 0.4,
+        (LogBurst | MemoryLeak, ErrorRate | LogNewPattern | MetricAnomaly | LogAnomaly) => 0.4,
         (LogNewPattern, ErrorRate | LogNewPattern) => 0.6,
-        (LogNewPattern, Latency | MetricAnomaly) => 0.4,
-        (MetricAnomaly, _) => 0.2,
+        (LogNewPattern, Latency | MetricAnomaly | LogAnomaly) => 0.4,
+        (MetricAnomaly | LogAnomaly, _) => 0.2,
     }
 }
 

@@ -90,6 +90,8 @@ pub(crate) fn kind_of(finding: &Finding) -> FindingKind {
         (FindingKind::LogBurst, Subject::Metric { name, .. }) if name == "log_error_rate" => {
             FindingKind::LogNewPattern
         }
+        // Both say that something is unlike before, and no more.
+        (FindingKind::LogAnomaly, _) => FindingKind::MetricAnomaly,
         (kind, _) => *kind,
     }
 }

@@ -97,6 +97,7 @@ pub(crate) fn kind(kind: FindingKind) -> &'static str {
         FindingKind::DiskFilling => "a filling disk",
         FindingKind::LogNewPattern => "a new log pattern",
         FindingKind::LogBurst => "a burst of logs",
+        FindingKind::LogAnomaly => "unusual log lines",
         FindingKind::MetricAnomaly => "an unusual metric",
     }
 }

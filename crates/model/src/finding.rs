@@ -34,6 +34,9 @@ pub enum FindingKind {
     LogNewPattern,
     /// Far more log lines than the learned band allows.
     LogBurst,
+    /// Log lines unlike those before in another way: gone, out of sequence, with unusual values, or as they came
+    /// before past incidents.
+    LogAnomaly,
     /// A metric outside its learned band, of no kind above.
     MetricAnomaly,
 }

@@ -1852,7 +1852,7 @@ export interface components {
          * @description What kind of trouble a detector saw. Detectors of one kind are interchangeable to the rest.
          * @enum {string}
          */
-        FindingKind: "probe_failure" | "process_exit" | "restart_loop" | "error_rate" | "latency" | "cpu_saturation" | "memory_leak" | "disk_filling" | "log_new_pattern" | "log_burst" | "metric_anomaly";
+        FindingKind: "probe_failure" | "process_exit" | "restart_loop" | "error_rate" | "latency" | "cpu_saturation" | "memory_leak" | "disk_filling" | "log_new_pattern" | "log_burst" | "log_anomaly" | "metric_anomaly";
         /**
          * @description Whether the trouble is still there.
          * @enum {string}

@@ -3,7 +3,7 @@
 //! each point judged before the next is read.
 
 mod nab;
-mod precision;
+pub(super) mod precision;
 mod read;
 
 use std::path::Path;

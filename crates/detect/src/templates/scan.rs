@@ -53,6 +53,16 @@ pub(super) struct Scan {
     pub(super) tokens: Vec<Token>,
 }
 
+/// The values of a line, in order: what its form has `<*>` for.
+pub(crate) fn values(line: &str) -> Vec<String> {
+    let mut scan = Scan::default();
+    scan.read(line);
+    let line = line.trim();
+    let of = |token: &Token| line.get(token.raw.0 as usize..token.raw.1 as usize).map(str::to_owned);
+    let is_value = |token: &&Token| matches!(token.class, Class::Value | Class::Mixed);
+    scan.tokens.iter().filter(is_value).filter_map(of).collect()
+}
+
 fn is_separator(byte: u8) -> bool {
     matches!(
         byte,

@@ -4,4 +4,5 @@ mod faults;
 mod feedback;
 mod healthy;
 mod replay;
+mod unusual;
 mod world;

@@ -1,7 +1,7 @@
 //! Average precision: the area under the precision-recall curve in steps, ties taken together.
 
 /// From scores and labels of the same points; 0 when nothing is labelled.
-pub(super) fn average(scores: impl Iterator<Item = f64>, labels: &[bool]) -> f64 {
+pub(in crate::bench) fn average(scores: impl Iterator<Item = f64>, labels: &[bool]) -> f64 {
     let mut points: Vec<(f64, bool)> = scores.zip(labels.iter().copied()).collect();
     points.sort_by(|a, b| b.0.total_cmp(&a.0));
     let all = labels.iter().filter(|l| **l).count() as f64;
