@@ -2,6 +2,7 @@
 //! error; with `--json` one JSON object as the last line of standard output.
 
 mod anomaly;
+mod correlate;
 mod faults;
 mod log_templates;
 mod start;
@@ -26,6 +27,8 @@ pub(crate) enum Name {
     Workflow,
     /// The streaming detector on labelled series.
     Anomaly,
+    /// The grouping of labelled alerts of several faults at once.
+    Correlate,
     /// The template miner on labelled log files.
     LogTemplates,
     /// Every fault of the demo, from injection to recovery, on real processes.
@@ -47,6 +50,10 @@ pub(crate) fn run(name: Name, options: &Options) -> Result<(), String> {
         Name::Anomaly => {
             let data = options.data.as_ref().ok_or("give the folder with the labelled series: --data DIR")?;
             anomaly::run(data, options.json)
+        }
+        Name::Correlate => {
+            let data = options.data.as_ref().ok_or("give the folder with the labelled alerts: --data DIR")?;
+            correlate::run(data, options.json)
         }
         Name::LogTemplates => {
             let data = options.data.as_ref().ok_or("give the folder with the labelled logs: --data DIR")?;

@@ -9,6 +9,7 @@
 //! about a cause is not decided here. How it works and why: `docs/decisions/0005-diagnosis.md`.
 
 mod classes;
+pub mod correlate;
 mod evidence;
 mod group;
 mod impact;
