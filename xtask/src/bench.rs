@@ -2,6 +2,7 @@
 //! error; with `--json` one JSON object as the last line of standard output.
 
 mod anomaly;
+mod correlate;
 mod faults;
 mod log_anomaly;
 mod log_templates;
@@ -32,6 +33,8 @@ pub(crate) enum Name {
     Anomaly,
     /// All metrics of a service together, on labelled machines.
     Multivariate,
+    /// The grouping of labelled alerts of several faults at once.
+    Correlate,
     /// The template miner on labelled log files.
     LogTemplates,
     /// The ranking of causes on labelled failures.
@@ -57,6 +60,10 @@ pub(crate) fn run(name: Name, options: &Options) -> Result<(), String> {
         Name::Anomaly => {
             let data = options.data.as_ref().ok_or("give the folder with the labelled series: --data DIR")?;
             anomaly::run(data, options.json)
+        }
+        Name::Correlate => {
+            let data = options.data.as_ref().ok_or("give the folder with the labelled alerts: --data DIR")?;
+            correlate::run(data, options.json)
         }
         Name::LogTemplates => {
             let data = options.data.as_ref().ok_or("give the folder with the labelled logs: --data DIR")?;

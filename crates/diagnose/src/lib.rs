@@ -12,6 +12,7 @@
 
 mod blame;
 mod classes;
+pub mod correlate;
 mod departure;
 mod evidence;
 mod group;
