@@ -1,6 +1,6 @@
 //! Policies and runbooks that come with the binary, and those of the user beside them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use decide::Policy;
@@ -47,6 +47,7 @@ pub(crate) fn runbooks(folder: Option<&Path>) -> Result<Runbooks, String> {
         .filter(|n| n.ends_with(".md"))
         .filter_map(|name| Some((name.to_string(), embedded::<Books>(&name)?)))
         .collect();
+    let mut own = BTreeSet::new();
     if let Some(folder) = folder {
         let entries = std::fs::read_dir(folder)
             .map_err(|e| format!("cannot read the runbooks folder {}: {e}", folder.display()))?;
@@ -55,12 +56,15 @@ pub(crate) fn runbooks(folder: Option<&Path>) -> Result<Runbooks, String> {
             if path.extension().is_some_and(|e| e == "md") {
                 let text = std::fs::read_to_string(&path)
                     .map_err(|e| format!("cannot read the runbook {}: {e}", path.display()))?;
-                files.insert(entry.file_name().to_string_lossy().into_owned(), text);
+                let name = entry.file_name().to_string_lossy().into_owned();
+                own.insert(name.trim_end_matches(".md").to_owned());
+                files.insert(name, text);
             }
         }
     }
     let files: Vec<(String, String)> = files.into_iter().collect();
     Runbooks::load(&files)
+        .map(|runbooks| runbooks.with_own(own))
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
