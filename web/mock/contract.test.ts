@@ -44,7 +44,7 @@ describe("the mock", () => {
   }, 30_000);
 
   it("answers what changes something as the contract says", async () => {
-    const [run] = await items("/runs?workflow=shop.release-with-care&status=running");
+    const [run] = await items("/runs?workflow=shop.release-with-care&status=waiting");
     const [faulted] = await items("/runs?status=faulted");
     const [approval] = await items("/approvals?state=pending");
     const source = "document: { dsl: '1.0.3', namespace: mine, name: probe, version: '0.1.0' }\ndo:\n  - rest:\n      wait: { seconds: 1 }\n";
