@@ -75,3 +75,21 @@ fn embedded<E: RustEmbed>(name: &str) -> Option<String> {
 fn names<E: RustEmbed>() -> String {
     E::iter().collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_the_folder_are_told_from_those_shipped() {
+        let folder = tempfile::tempdir().unwrap();
+        let page = embedded::<Books>("restart-service.md").unwrap();
+        for name in ["restart-service.md", "mine.md"] {
+            std::fs::write(folder.path().join(name), &page).unwrap();
+        }
+        let all = runbooks(Some(folder.path())).unwrap();
+        let own: Vec<&str> = all.iter().map(|r| r.name.as_str()).filter(|name| all.is_own(name)).collect();
+        assert_eq!(own, ["mine", "restart-service"]);
+        assert!(all.get("reclaim-disk").is_some(), "the shipped ones are there too");
+    }
+}

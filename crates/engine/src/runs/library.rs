@@ -334,4 +334,18 @@ mod tests {
         library.remove("a.b");
         assert!(library.get("a.b").is_none());
     }
+
+    #[test]
+    fn a_page_says_whose_it_is_and_what_it_does() {
+        let text = include_str!("../../../../runbooks/restart-service.md");
+        let own = ["mine".to_owned()].into();
+        let pages = [("restart-service.md", text), ("mine.md", text)];
+        let library = Library::new(&Runbooks::load(&pages).unwrap().with_own(own));
+        let page = |name: &str| library.page(name).map(|p| (p.own, p.title.as_str()));
+        assert_eq!(page("mine"), Some((true, "Restart the service")));
+        assert_eq!(page("restart-service"), Some((false, "Restart the service")));
+        assert!(library.fixed("mine").unwrap().contains("change its file"));
+        assert!(library.fixed("restart-service").unwrap().contains("is shipped"));
+        assert_eq!(library.fixed("test.other"), None);
+    }
 }
