@@ -44,7 +44,7 @@ describe("the mock", () => {
   }, 30_000);
 
   it("answers what changes something as the contract says", async () => {
-    const [run] = await items("/runs?workflow=shop.release-with-care&status=running");
+    const [run] = await items("/runs?workflow=shop.release-with-care&status=waiting");
     const [faulted] = await items("/runs?status=faulted");
     const [approval] = await items("/approvals?state=pending");
     const learned = ((await (await ask("/findings?limit=200")).json()) as { items: { id: string; kind: string }[] }).items.find((f) => f.kind === "latency" || f.kind === "error_rate");

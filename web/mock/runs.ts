@@ -20,11 +20,14 @@ export type MockRun = {
 export type Seen = { status: RunStatus; steps: Omit<StepItem, "allowed_actions">[]; ended_at: string | null; error: string | null; waits_for: string | null };
 
 /** A run whose calls are all answered waits; one that asked a person or verifies has a call under way. */
-const passive = (s: Spec) => s.kind === "wait" || s.kind === "listen";
+/** What stands until something comes from outside: time, an event, a person's answer. */
+const passive = (s: Spec) => s.kind === "wait" || s.kind === "listen" || s.call === "approve";
+/** A call answers, however long it takes. */
+const asked = (s: Spec) => s.kind !== "wait" && s.kind !== "listen";
 
 /** What a run waits for, in the words of the server (crates/engine/src/runs/carry.rs). */
 function waitsFor(live: Spec[], run: MockRun): string | null {
-  const calls = [...new Set(live.filter((s) => !passive(s)).map((s) => s.call ?? s.kind))].sort();
+  const calls = [...new Set(live.filter(asked).map((s) => s.call ?? s.kind))].sort();
   if (calls.length > 0) return calls.length === 1 && calls[0] === "approve" ? "a person's approval" : calls.length === 1 && calls[0] === "verify" ? "verification" : `the answer of ${calls.join(", ")}`;
   const timer = live.find((s) => s.kind === "wait" && s.to !== null);
   return live.some((s) => s.kind === "listen") ? "an event" : timer ? `time to pass, until ${iso(run.start + timer.to!)}` : null;
@@ -69,7 +72,7 @@ export function journal(run: MockRun, now: number): JournalItem[] {
     else found.push({ at: s.to, type: "call_succeeded", summary: `${name}: ${s.compensation ? "undone" : `${s.call ?? s.kind} answered`}` });
   }
   const notes = run.notes.filter((n) => n.at + run.start <= now);
-  return [...found, ...notes].sort((a, b) => a.at - b.at).map((n, i) => ({ sequence: i + 1, at: iso(run.start + n.at), type: n.type, summary: n.summary }));
+  return [...found, ...notes].sort((a, b) => a.at - b.at).map((n, i) => ({ sequence: i + 1, at: iso(run.start + n.at), type: n.type, summary: n.summary, body: { type: n.type, at: iso(run.start + n.at) } }));
 }
 
 /** Answers the step that waits for the outside, and lets what follows begin. */

@@ -8,6 +8,7 @@ use engine::operate::{RunCommand, approval_actions};
 use engine::records::{Record, name_of};
 use engine::runs::{Approval, ApprovalState};
 use model::ApprovalId;
+use model::secret::readable;
 use ports::{Direction, Filter, Index, Query as StoreQuery};
 use serde::{Deserialize, Serialize};
 
@@ -71,8 +72,10 @@ pub async fn list(
         query = query.filter(Filter::In("run", vec![Index::Text(run)]));
     }
     let page: Page<Approval> = app.engine.records().list::<Approval>(&query).await?.into();
-    let item =
-        |approval: Approval| ApprovalItem { allowed_actions: approval_actions(&approval, &asker), approval };
+    let item = |mut approval: Approval| {
+        approval.message = readable(&approval.message).into_owned();
+        ApprovalItem { allowed_actions: approval_actions(&approval, &asker), approval }
+    };
     Ok(Json(page.map(item)))
 }
 

@@ -33,12 +33,27 @@ fn view(app: &App, role: Role) -> HoldsView {
     HoldsView { items, allowed_actions }
 }
 
+/// What kind of thing is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldScope {
+    /// Every run.
+    All,
+    /// Runs that touch one service.
+    Service,
+    /// Runs of one workflow.
+    Workflow,
+}
+
 /// A hold to set or lift.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct HoldRequest {
     /// What it holds.
-    #[serde(flatten)]
-    pub scope: Scope,
+    pub scope: HoldScope,
+    /// The service or workflow; nothing for every run.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Whether it shall be held.
     pub held: bool,
     /// Why.
@@ -65,13 +80,21 @@ pub async fn update(
 ) -> Result<Json<HoldsView>, Problem> {
     let asker = caller.require(Role::Operator)?;
     check_prose("/reason", &wanted.reason)?;
-    if let Scope::Service(name) | Scope::Workflow(name) = &wanted.scope {
+    let scope = match (wanted.scope, wanted.name) {
+        (HoldScope::All, None) => Scope::All,
+        (HoldScope::All, Some(_)) => {
+            return Err(Problem::invalid("/name", "`all` holds everything; leave `name` out"));
+        }
+        (HoldScope::Service, Some(name)) => Scope::Service(name),
+        (HoldScope::Workflow, Some(name)) => Scope::Workflow(name),
+        (_, None) => return Err(Problem::invalid("/name", "say which service or workflow")),
+    };
+    if let Scope::Service(name) | Scope::Workflow(name) = &scope {
         check_name("/name", name, 200)?;
     }
-    let command = if wanted.held {
-        RunCommand::Hold { scope: wanted.scope, reason: wanted.reason }
-    } else {
-        RunCommand::Lift(wanted.scope)
+    let command = match wanted.held {
+        true => RunCommand::Hold { scope, reason: wanted.reason },
+        false => RunCommand::Lift(scope),
     };
     let role = asker.role;
     app.engine.ask(asker, Command::Runs(command)).await?;

@@ -7,10 +7,12 @@ use engine::command::{AllowedAction, Asker, Command, Refusal, Reply, Role};
 use engine::operate::{RunCommand, run_actions, step_actions};
 use engine::records::{Record, name_of};
 use engine::runs::Change;
+use model::secret::readable;
 use model::{Run, RunId, RunPurpose, RunStatus, Step, Timestamp};
 use ports::{Direction, Filter, Index, Query as StoreQuery};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use workflow::{Event, JournalLine, StepView};
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -22,6 +24,8 @@ use crate::workflows::Graph;
 const MAX_CHILDREN: usize = 1_000;
 /// Pages that are looked through for a text before a page is given as it is.
 const MAX_LOOKED: usize = 20;
+/// A page of a journal ends where it has more bytes than this.
+const MAX_PAGE_BYTES: usize = 4 << 20;
 /// Why nothing can be done about a run.
 pub(crate) const IS_OVER: &str = "it is over; `retry` begins a step of it again";
 
@@ -108,7 +112,10 @@ pub struct RunItem {
 }
 
 impl RunItem {
-    fn of(run: Run, role: Role) -> Self {
+    fn of(mut run: Run, role: Role) -> Self {
+        show(&mut run.input);
+        show(&mut run.output);
+        show_text(&mut run.error);
         let parent = match &run.purpose {
             RunPurpose::Subflow { run, .. } => Some(run.clone()),
             _ => None,
@@ -138,6 +145,26 @@ pub struct StepItem {
     pub step: Step,
     /// What the asker could do.
     pub allowed_actions: Vec<AllowedAction>,
+}
+
+impl StepItem {
+    fn of(run: &Run, view: StepView, role: Role) -> Self {
+        let allowed_actions = step_actions(run, &view, role);
+        let StepView { n, parent, revised, note, mut step } = view;
+        show(&mut step.input);
+        show(&mut step.output);
+        show_text(&mut step.error);
+        Self { n, parent, revised, note, step, allowed_actions }
+    }
+}
+
+/// Secrets by their names: what stands for them in the engine is not for anybody outside.
+pub(crate) fn show(value: &mut Value) {
+    model::secret::make_readable(value);
+}
+
+fn show_text(text: &mut Option<String>) {
+    *text = text.take().map(|text| readable(&text).into_owned());
 }
 
 /// A run, its steps and definition, as it is or was.
@@ -282,22 +309,22 @@ pub async fn get(
         .filter(Filter::In("parent", vec![Index::Text(id)]))
         .order("started_at", Direction::Ascending);
     let children = app.engine.records().all::<Run>(children, MAX_CHILDREN).await?;
-    let steps = story.view.steps.into_iter().map(|view| StepItem {
-        allowed_actions: step_actions(&run, &view, asker.role),
-        n: view.n,
-        parent: view.parent,
-        revised: view.revised,
-        note: view.note,
-        step: view.step,
-    });
-    let steps = steps.collect();
-    let item = RunItem::of(run, asker.role);
-    let run =
-        Run { status: story.view.status, output: story.view.output, error: story.view.error, ..item.run };
+    let workflow::View { steps, status, mut output, mut error, mut context } = story.view;
+    let steps = steps.into_iter().map(|view| StepItem::of(&run, view, asker.role)).collect();
+    let mut item = RunItem::of(run, asker.role);
+    show(&mut output);
+    show(&mut context);
+    show_text(&mut error);
+    item.run = Run { status, output, error, ..item.run };
+    if story.at < story.records {
+        // What the past did not know.
+        item.run.waits_for = None;
+        item.run.ended_at = item.run.ended_at.filter(|_| status.is_over());
+    }
     Ok(Json(RunDetail {
-        item: RunItem { run, ..item },
+        item,
         steps,
-        context: story.view.context,
+        context,
         records: story.records,
         at: story.at,
         definition: story.pinned.definition.to_json().clone(),
@@ -322,6 +349,24 @@ pub struct JournalItem {
     pub kind: String,
     /// What happened and what came of it.
     pub summary: String,
+    /// The event as it is in the journal, without what only the engine needs of it: the state in a snapshot, and the
+    /// number that chance comes from.
+    #[schema(value_type = Object)]
+    pub body: Value,
+}
+
+impl JournalItem {
+    fn of(line: JournalLine, event: &Event) -> Self {
+        let mut body = json!(event);
+        show(&mut body);
+        if let Some(fields) = body.as_object_mut() {
+            // Whoever knows the seed could write what stands for secrets.
+            fields.remove("seed");
+            fields.remove("snapshot");
+        }
+        let JournalLine { sequence, at, kind, summary } = line;
+        Self { sequence, at, kind, summary: readable(&summary).into_owned(), body }
+    }
 }
 
 /// A page of a journal.
@@ -335,7 +380,7 @@ pub struct JournalRange {
     pub limit: Option<usize>,
 }
 
-/// The journal of a run, one line for each event.
+/// The journal of a run, its events with one line each. A page of large events ends early.
 #[utoipa::path(get, path = "/runs/{id}/journal", operation_id = "list_run_journal", tag = "automation",
     params(("id" = String, Path), JournalRange), responses((status = 200, body = Page<JournalItem>)),
     extensions(("x-required-role" = json!("viewer"))))]
@@ -350,14 +395,17 @@ pub async fn journal(
     let after = usize::try_from(range.after.unwrap_or(0)).unwrap_or(usize::MAX);
     let lines = app.engine.stories().lines(&run.id).await.map_err(|e| told(&e))?;
     let at_most = limit(range.limit)?;
-    let mut items = lines.into_iter().filter(|line| line.sequence > after).map(|line| JournalItem {
-        sequence: line.sequence,
-        at: line.at,
-        kind: line.kind,
-        summary: line.summary,
-    });
-    let page: Vec<JournalItem> = items.by_ref().take(at_most).collect();
-    let next = items.next().and_then(|_| page.last().map(|last| last.sequence.to_string()));
+    let mut lines = lines.into_iter().filter(|(line, _)| line.sequence > after).peekable();
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    while page.len() < at_most
+        && bytes < MAX_PAGE_BYTES
+        && let Some((line, event)) = lines.next()
+    {
+        let item = JournalItem::of(line, &event);
+        bytes += item.body.to_string().len();
+        page.push(item);
+    }
+    let next = lines.peek().and_then(|_| page.last().map(|last| last.sequence.to_string()));
     Ok(Json(Page { items: page, next }))
 }
 
@@ -399,11 +447,16 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(RunStarted { id })))
 }
 
-/// Whether a run's input is what was asked for; the engine may have added defaults.
+/// Whether a run's input is what was asked for; the engine may have added defaults, at any depth.
 fn is_of(input: &Value, asked: &Value) -> bool {
-    match asked.as_object() {
-        Some(asked) => asked.iter().all(|(name, value)| input.get(name) == Some(value)),
-        None => input == asked,
+    match (input, asked) {
+        (Value::Object(input), Value::Object(asked)) => {
+            asked.iter().all(|(name, value)| input.get(name).is_some_and(|input| is_of(input, value)))
+        }
+        (Value::Array(input), Value::Array(asked)) => {
+            input.len() == asked.len() && input.iter().zip(asked).all(|(input, asked)| is_of(input, asked))
+        }
+        _ => input == asked,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::page::{Body, Page, Path};
 use crate::problem::{Code, Problem};
+use crate::runs::show;
 
 /// Largest document that is taken, in bytes.
 const MAX_SOURCE: usize = 256 * 1024;
@@ -32,7 +33,9 @@ const MAX_VERSIONS: usize = 1_000;
 pub enum Origin {
     /// It comes with Homeostat and cannot be changed.
     Shipped,
-    /// Somebody here wrote it.
+    /// A page in the folder of runbooks (`rules.runbooks`): it is changed in its file.
+    Folder,
+    /// Somebody here stored it.
     Own,
 }
 
@@ -84,9 +87,14 @@ impl WorkflowSummary {
     fn of(id: &str, pinned: &Pinned, library: &Library, role: Role) -> Self {
         let document = pinned.definition.document();
         let versions = library.versions(id).len();
-        let origin = if versions == 0 { Origin::Shipped } else { Origin::Own };
-        let refused =
-            (origin == Origin::Shipped).then(|| "it is shipped; save it under another name".to_owned());
+        let page = library.page(id).filter(|_| versions == 0);
+        let (origin, refused) = match page {
+            None => (Origin::Own, None),
+            Some(page) if page.own => {
+                (Origin::Folder, Some("it is a page in the folder of runbooks; change its file".to_owned()))
+            }
+            Some(_) => (Origin::Shipped, Some("it is shipped; save it under another name".to_owned())),
+        };
         let offer = |name: &str, title: &str, method: &str| {
             let mut offer =
                 action(name, title, format!("/workflows/{id}"), role, Role::Admin, refused.clone());
@@ -98,8 +106,10 @@ impl WorkflowSummary {
             id: id.to_owned(),
             namespace: document.namespace.clone(),
             name: document.name.clone(),
-            title: document.title.clone().unwrap_or_else(|| document.name.clone()),
-            summary: document.summary.clone().unwrap_or_default(),
+            title: (document.title.clone().or_else(|| page.map(|p| p.title.clone())))
+                .unwrap_or_else(|| document.name.clone()),
+            summary: (document.summary.clone().or_else(|| page.map(|p| p.summary.clone())))
+                .unwrap_or_default(),
             version: document.version.clone(),
             origin,
             versions: versions.max(1),
@@ -238,9 +248,8 @@ pub async fn get(
 ) -> Result<Json<WorkflowDetail>, Problem> {
     let asker = caller.require(Role::Viewer)?;
     let library = app.engine.overlook().library;
-    let pinned = library.get(&name).ok_or_else(|| Problem::not_found("workflow", &name))?;
-    let (id, _) = engine::runs::split_name(&name);
-    Ok(Json(detail(id, &pinned, &library, asker.role)))
+    let (id, pinned) = library.find(&name).ok_or_else(|| Problem::not_found("workflow", &name))?;
+    Ok(Json(detail(&id, &pinned, &library, asker.role)))
 }
 
 fn detail(id: &str, pinned: &Arc<Pinned>, library: &Library, role: Role) -> WorkflowDetail {
@@ -379,12 +388,14 @@ pub async fn plan(
         }
         _ => return Err(Problem::invalid("body", "send either `workflow` or `source`")),
     };
-    let input = wanted.input.unwrap_or_else(|| serde_json::json!({}));
+    let input = definition.with_defaults(wanted.input.unwrap_or_else(|| serde_json::json!({})));
     let plan = workflow::plan(&definition, &input, app.engine.now());
     let mut calls = Vec::with_capacity(plan.calls.len());
     for call in plan.calls {
-        let would = app.engine.would(&call.function, &call.parameters).await;
-        let workflow::PlannedCall { path, function, parameters, certain, .. } = call;
+        let would = app.engine.would(&call).await;
+        let would = model::secret::readable(&would).into_owned();
+        let workflow::PlannedCall { path, function, mut parameters, certain, .. } = call;
+        show(&mut parameters);
         calls.push(PlannedCall { path, function, parameters, certain, would });
     }
     let otherwise = plan.otherwise.into_iter().map(|other| other.path).collect();

@@ -5,7 +5,7 @@ use model::{
     RunId, RunPurpose, RunStatus, TimelineKind, Timestamp,
 };
 use serde_json::{Value, json};
-use workflow::WorkflowError;
+use workflow::{Definition, WorkflowError};
 
 use crate::command::{Asker, Refusal, Reply};
 use crate::learn::Lesson;
@@ -207,20 +207,23 @@ impl Situation {
             return Ok(Reply::Run(id));
         }
         let (name, pinned) = self.runs.library.find(workflow).ok_or_else(|| {
-            Refusal::NotFound(format!(
-                "there is no workflow or runbook {workflow:?}; `homeostat workflow list` shows what there is"
-            ))
+            let advice = match self.runs.library.suggest(workflow) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => "`homeostat workflow list` shows what there is".to_owned(),
+            };
+            Refusal::NotFound(format!("there is no workflow or runbook {workflow:?}; {advice}"))
         })?;
         if !input.is_object() {
             return Err(Refusal::Invalid("the input of a workflow must be a JSON object".into()));
         }
+        let input = self.with_patience(&pinned.definition, input);
         let order = Order {
             id: id.clone(),
             workflow: name,
             service: touched(&pinned, &input),
             pinned,
             purpose: RunPurpose::Manual { actor: asker.name().to_owned() },
-            input: self.with_defaults(input),
+            input,
             correlation_id: CorrelationId::derive(self.now, &["manual", key]),
             depth: 0,
         };
@@ -231,8 +234,12 @@ impl Situation {
         Ok(Reply::Run(id))
     }
 
-    fn with_defaults(&self, mut input: Value) -> Value {
-        if let Some(fields) = input.as_object_mut() {
+    /// How long is watched here after a repair, for a workflow that asks for it and was not told otherwise.
+    fn with_patience(&self, definition: &Definition, input: Value) -> Value {
+        let mut input = definition.with_defaults(input);
+        if definition.takes("verify_s")
+            && let Some(fields) = input.as_object_mut()
+        {
             fields.entry("verify_s").or_insert_with(|| json!(self.rules.patience.verify_s));
         }
         input

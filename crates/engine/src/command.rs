@@ -76,6 +76,8 @@ pub enum Reply {
         /// The version.
         version: String,
     },
+    /// So many were removed.
+    Removed(u64),
 }
 
 /// Why a request was refused.

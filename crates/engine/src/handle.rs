@@ -327,8 +327,9 @@ impl Engine {
         self.documents.read(file, source).await
     }
 
-    /// What a call would do, one sentence; it does nothing.
-    pub async fn would(&self, function: &str, parameters: &serde_json::Value) -> String {
+    /// What a planned call would do, one sentence; it does nothing.
+    pub async fn would(&self, planned: &workflow::PlannedCall) -> String {
+        let (function, parameters) = (planned.function.as_str(), &planned.parameters);
         let text = |name: &str| parameters[name].as_str().unwrap_or_default();
         match function {
             crate::runs::APPROVE => return format!("ask a person: {}", text("message")),
@@ -349,7 +350,14 @@ impl Engine {
             parameters: parameters.clone(),
             idempotency_key: "plan".to_owned(),
         };
-        actuator.dry_run(&call).await.unwrap_or_else(|failure| format!("fail: {}", failure.message))
+        match actuator.dry_run(&call).await {
+            Ok(would) => would,
+            // What it was asked about is not what it will be asked to do.
+            Err(_) if !planned.depends_on.is_empty() => {
+                format!("call {function}; with what exactly depends on {}", planned.depends_on.join(", "))
+            }
+            Err(failure) => format!("fail: {}", failure.message),
+        }
     }
 
     /// Whether the loop runs. It ends with `shutdown`, and when it finds its state broken.

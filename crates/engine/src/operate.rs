@@ -56,6 +56,8 @@ pub enum RunCommand {
     DeleteWorkflow(String),
     /// Remove runs that ended long ago.
     Forget(Vec<Gone>),
+    /// Remove definitions, by hash, that no journal was found to name.
+    ForgetDefinitions(Vec<String>),
     /// Let the schedule of a workflow start runs, or not.
     SetSchedule {
         /// The workflow.
@@ -72,9 +74,11 @@ impl RunCommand {
         match self {
             // The question itself says who may answer.
             Self::Answer { .. } => Role::Viewer,
-            Self::PutWorkflow(_) | Self::DeleteWorkflow(_) | Self::Forget(_) | Self::SetSchedule { .. } => {
-                Role::Admin
-            }
+            Self::PutWorkflow(_)
+            | Self::DeleteWorkflow(_)
+            | Self::Forget(_)
+            | Self::ForgetDefinitions(_)
+            | Self::SetSchedule { .. } => Role::Admin,
             _ => Role::Operator,
         }
     }
@@ -141,6 +145,9 @@ impl Situation {
                 }
                 Reply::Done
             }
+            RunCommand::ForgetDefinitions(hashes) => {
+                Reply::Removed(self.runs.forget_definitions(hashes, &mut told))
+            }
             RunCommand::SetSchedule { workflow, enabled } => {
                 self.runs.set_schedule(&workflow, enabled, &mut told)?;
                 let details = json!({"enabled": enabled});
@@ -161,8 +168,7 @@ impl Situation {
         let document = pinned.definition.document();
         let name = format!("{}.{}", document.namespace, document.name);
         let version = document.version.clone();
-        if self.runs.library.is_shipped(&name) {
-            let why = format!("{name} is shipped and cannot be changed; choose another namespace or name");
+        if let Some(why) = self.runs.library.fixed(&name) {
             return Err(Refusal::Conflict(why));
         }
         let key = format!("{name}:{version}");
@@ -245,14 +251,22 @@ pub fn refuse_change(run: &Run) -> Option<String> {
     (run.status == RunStatus::Pending).then(|| "it has not begun".to_owned())
 }
 
+/// Why a run cannot be retried without naming a step.
+#[must_use]
+pub fn refuse_retry(run: &Run) -> Option<String> {
+    let completed = run.status == RunStatus::Completed;
+    completed.then(|| "it completed: what failed in it was got over; name the step to do it again".to_owned())
+}
+
 /// What can be done about a run.
 #[must_use]
 pub fn run_actions(run: &Run, role: Role) -> Vec<AllowedAction> {
     let offer = |name: &str, title: &str, refused| {
         action(name, title, format!("/runs/{}/{name}", run.id), role, Role::Operator, refused)
     };
-    let failed =
-        refuse_change(run).or_else(|| (run.steps_failed == 0).then(|| "no step of it failed".to_owned()));
+    let failed = refuse_change(run)
+        .or_else(|| refuse_retry(run))
+        .or_else(|| (run.steps_failed == 0).then(|| "no step of it failed".to_owned()));
     vec![
         offer("pause", "Pause", refuse_pause(run)),
         offer("resume", "Resume", refuse_resume(run)),

@@ -1,4 +1,5 @@
-//! What is forgotten: runs that ended long ago with their journals and questions, and blobs that no journal names.
+//! What is forgotten: runs that ended long ago with their journals and questions, and blobs and definitions that no
+//! journal names.
 //!
 //! The loop removes runs, as it is the only one that writes them; here it is found out which, a few at a time.
 
@@ -7,12 +8,12 @@ use std::collections::BTreeSet;
 use model::{ApprovalId, Run, RunId, Timestamp};
 use ports::{BlobId, Collected, Filter, Index, JournalPosition, Query};
 
-use crate::command::{Asker, Command};
+use crate::command::{Asker, Command, Reply};
 use crate::handle::Engine;
 use crate::operate::RunCommand;
 use crate::overflow;
 use crate::records::{Record, name_of};
-use crate::runs::Approval;
+use crate::runs::{Approval, StoredDefinition, definition_hashes};
 use crate::situation::run_journal;
 
 /// Runs that are looked at together.
@@ -23,7 +24,18 @@ const RECORDS: u64 = 2_000;
 const READ_RECORDS: usize = 5_000;
 const READ_BYTES: usize = 4 << 20;
 /// A blob that was put within this time may be about to be named.
-const FRESH_MS: i64 = 3_600_000;
+pub(crate) const FRESH_MS: i64 = 3_600_000;
+/// Most definitions that are looked at together.
+const MAX_LOOKED: usize = 100_000;
+
+/// What was removed because nothing names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Large values.
+    pub blobs: Collected,
+    /// Definitions.
+    pub definitions: u64,
+}
 
 /// A run that is to go, with what goes with it.
 #[derive(Clone, Debug)]
@@ -36,7 +48,7 @@ pub struct Gone {
 
 impl Engine {
     /// Removes the runs that ended before an instant, with their journals and questions; gives how many. What large
-    /// values they leave, [`Engine::collect_blobs`] removes.
+    /// values they leave, [`Engine::collect`] removes.
     ///
     /// # Errors
     /// The store cannot be read; what was removed until then is gone.
@@ -84,27 +96,52 @@ impl Engine {
         asked.map_or(0, |_| count)
     }
 
-    /// Removes the blobs that no journal of a run names. It reads all journals when there is any blob: not for every
-    /// minute.
+    /// Removes the blobs and the definitions that no journal of a run names; definitions that new runs would follow
+    /// stay. It reads all journals when there is anything to look at: not for every minute.
     ///
     /// # Errors
     /// The store or the blobs cannot be read.
-    pub async fn collect_blobs(&self) -> ports::Result<Collected> {
+    pub async fn collect(&self) -> ports::Result<Leftovers> {
         let blobs = self.stories().blobs();
         let before = self.now().plus_ms(-FRESH_MS);
-        if blobs.list(None, 1).await?.items.is_empty() {
-            return Ok(Collected::default());
+        let stored =
+            self.records().all::<StoredDefinition>(Query::of(StoredDefinition::KIND), MAX_LOOKED).await?;
+        let mut unnamed: BTreeSet<String> = stored.into_iter().map(|definition| definition.sha256).collect();
+        let nothing = blobs.list(None, 1).await?.items.is_empty();
+        if nothing && unnamed.is_empty() {
+            return Ok(Leftovers::default());
         }
         let (mut keep, mut after) = (BTreeSet::<BlobId>::new(), JournalPosition::default());
         loop {
             let store = self.records().store();
             let page = store.journals_after(overflow::PREFIX, &after, READ_RECORDS, READ_BYTES).await?;
-            keep.extend(page.parts.iter().flat_map(|p| &p.records).filter_map(overflow::blob_of));
+            for part in &page.parts {
+                keep.extend(part.records.iter().filter_map(overflow::blob_of));
+                for sha256 in definition_hashes(&part.records) {
+                    unnamed.remove(&sha256);
+                }
+            }
             match page.next {
                 Some(next) => after = next,
                 None => break,
             }
         }
-        blobs.collect(&keep, before).await
+        let definitions = match unnamed.is_empty() {
+            true => 0,
+            false => self.forget_definitions(unnamed.into_iter().collect()).await,
+        };
+        Ok(Leftovers { blobs: blobs.collect(&keep, before).await?, definitions })
+    }
+
+    async fn forget_definitions(&self, unnamed: Vec<String>) -> u64 {
+        let mut removed = 0;
+        for some in unnamed.chunks(PAGE) {
+            let command = RunCommand::ForgetDefinitions(some.to_vec());
+            // Refused only while stopping: the next life goes on with it.
+            if let Ok(Reply::Removed(count)) = self.ask(Asker::system(), Command::Runs(command)).await {
+                removed += count;
+            }
+        }
+        removed
     }
 }

@@ -10,6 +10,8 @@ mod events;
 mod journal;
 mod library;
 mod lifecycle;
+mod queue;
+mod resume;
 mod revise;
 mod schedules;
 
@@ -26,8 +28,9 @@ use workflow::{Definition, Event, State, WorkflowError};
 
 use crate::act::CallAnswer;
 use crate::records::{Record, name_of, put};
-use crate::retention::Gone;
+use crate::retention::{self, Gone};
 use crate::situation::{Acted, Dispatch};
+use queue::Queue;
 
 pub use admit::{Hold, Holds, Scope};
 pub use approvals::{Approval, ApprovalState};
@@ -35,7 +38,7 @@ pub use carry::{APPROVE, ECHO, NOTIFY, RUN_WORKFLOW};
 pub(crate) use events::Listens;
 pub use events::Subscribe;
 pub use journal::{Folded, Journal, JournalError, definition_hashes, pin, read as read_journal};
-pub use library::{Library, Pinned, StoredDefinition, WorkflowDocument, split_name};
+pub use library::{Library, Pinned, RunbookPage, StoredDefinition, WorkflowDocument, split_name};
 pub use revise::{Change, Loaded};
 pub use schedules::{ScheduleState, Scheduled};
 
@@ -124,8 +127,8 @@ pub(crate) struct Runs {
     limits: Limits,
     active: BTreeMap<RunId, Active>,
     timers: BTreeSet<(Timestamp, RunId, String)>,
-    /// Runs that wait to be admitted, oldest first.
-    queue: VecDeque<RunId>,
+    /// Runs that wait to be admitted.
+    queue: Queue,
     /// Events that were made here and are to be folded before anything else.
     inbox: VecDeque<(RunId, Event)>,
     /// Lifecycle events, with the run each tells of, to be given to those who asked for them.
@@ -146,9 +149,11 @@ pub(crate) struct Runs {
     listens: Listens,
     schedules: BTreeMap<String, Scheduled>,
     /// Which service depends on which, for runs that are ordered by it.
-    pub(crate) graph: ServiceGraph,
+    graph: ServiceGraph,
     /// Definitions known to be in the store.
     stored: BTreeSet<String>,
+    /// When a journal began to name a definition, for the last time.
+    pinned_at: BTreeMap<String, Timestamp>,
     /// Runs whose documents people wait to see.
     unseen: BTreeSet<RunId>,
     /// Runs whose documents may lag a little.
@@ -190,6 +195,7 @@ impl Runs {
         if self.active.contains_key(&order.id) {
             return;
         }
+        let input = order.pinned.definition.with_defaults(order.input);
         let run = Run {
             id: order.id.clone(),
             workflow: order.workflow,
@@ -198,7 +204,7 @@ impl Runs {
             purpose: order.purpose,
             status: RunStatus::Pending,
             waits_for: None,
-            input: order.input,
+            input,
             output: Value::Null,
             steps_done: 0,
             steps_failed: 0,
@@ -231,11 +237,12 @@ impl Runs {
         };
         self.active.insert(id.clone(), active);
         self.unseen.insert(id.clone());
-        self.queue.push_back(id);
+        self.line_up(&id);
     }
 
     /// Writes a definition where journals refer to it, once.
     fn pin(&mut self, pinned: &Pinned, told: &mut Told) {
+        self.pinned_at.insert(pinned.sha256.clone(), self.now);
         if self.stored.insert(pinned.sha256.clone()) {
             told.ops.push(put(&pinned.stored()));
         }
@@ -279,8 +286,9 @@ impl Runs {
     }
 
     fn fold(&mut self, id: &RunId, event: Event, told: &mut Told) {
+        let apply = if self.hears_outputs() { workflow::apply_telling } else { workflow::apply };
         let Some(active) = self.active.get_mut(id) else { return };
-        let effects = workflow::apply(&active.pinned.definition, &mut active.state, &event);
+        let effects = apply(&active.pinned.definition, &mut active.state, &event);
         told.ops.push(active.append(vec![journal::event(&event)]));
         self.stale.insert(id.clone());
         self.carry(id, effects, told);
@@ -295,9 +303,15 @@ impl Runs {
         }
         let status = active.state.status();
         if status != active.run.status {
+            // That it began was told by its beginning.
+            let began = (active.run.status, status) == (RunStatus::Pending, RunStatus::Running);
             active.run.status = status;
             self.unseen.insert(id.clone());
+            if !began {
+                self.tell_status(id);
+            }
         }
+        let Some(active) = self.active.get_mut(id) else { return };
         if status.is_over() {
             self.end(id, told);
         } else if active.records - active.stored_at >= COMPACT_EVERY {
@@ -314,6 +328,7 @@ impl Runs {
 
     fn end(&mut self, id: &RunId, told: &mut Told) {
         let Some(mut active) = self.active.remove(id) else { return };
+        self.queue.uncount(&active.run);
         active.refresh();
         active.run.ended_at = Some(self.now);
         active.run.waits_for = None;
@@ -431,6 +446,24 @@ impl Runs {
         removed
     }
 
+    /// Removes definitions that no journal was found to name; gives how many. One that new runs would follow stays, and
+    /// one that a journal may have begun to name since it was looked.
+    pub(crate) fn forget_definitions(&mut self, hashes: Vec<String>, told: &mut Told) -> u64 {
+        let fresh = self.now.plus_ms(-retention::FRESH_MS);
+        self.pinned_at.retain(|_, at| *at > fresh);
+        let current = self.library.shipped().chain(self.library.written()).map(|(_, pinned)| pinned);
+        let followed = self.active.values().map(|active| &active.pinned);
+        let used: BTreeSet<&str> = current.chain(followed).map(|pinned| pinned.sha256.as_str()).collect();
+        let unused = |hash: &&String| !used.contains(hash.as_str()) && !self.pinned_at.contains_key(*hash);
+        let gone: Vec<&String> = hashes.iter().filter(unused).collect();
+        for hash in &gone {
+            let (kind, id) = (StoredDefinition::KIND, (*hash).clone());
+            told.ops.push(Op::Delete { kind, id, expected: Expected::Any });
+            self.stored.remove(*hash);
+        }
+        gone.len() as u64
+    }
+
     fn remember_act(&mut self, id: &RunId, key: &str, told: &mut Told) {
         let Some(active) = self.active.get_mut(id) else { return };
         let Some((action, parameters)) = active.state.pending_call(key) else { return };
@@ -443,108 +476,6 @@ impl Runs {
             active.run.acts.remove(0);
         }
         active.run.acts.push(act);
-    }
-
-    /// Takes what is stored besides the runs.
-    pub(crate) fn restore(
-        &mut self,
-        workflows: Vec<WorkflowDocument>,
-        approvals: Vec<Approval>,
-        holds: Option<Holds>,
-        schedules: Vec<ScheduleState>,
-    ) {
-        for document in workflows {
-            match Pinned::parse(&document.name, &document.source, document.resources) {
-                Ok(pinned) => Arc::make_mut(&mut self.library).add(Arc::new(pinned)),
-                Err(error) => {
-                    tracing::error!(workflow = document.name, version = document.version, %error, "A stored workflow cannot be read.");
-                }
-            }
-        }
-        self.restore_approvals(approvals);
-        self.holds = holds.unwrap_or_default();
-        self.restore_schedules(schedules);
-    }
-
-    /// Takes up runs where their journals end. No host has said yet what it offers.
-    pub(crate) fn resume(&mut self, stored: Vec<(Run, Result<Folded, String>)>, told: &mut Told) {
-        let mut ids = Vec::with_capacity(stored.len());
-        for (run, folded) in stored {
-            ids.push(run.id.clone());
-            self.take_up(run, folded, told);
-        }
-        // Runs that call runs find each other only once all are there.
-        if self.limits.start_held {
-            self.hold_everything(told);
-            self.deferred = ids;
-        } else {
-            self.ask_again(&ids, told);
-        }
-        self.admit(told);
-        self.drain(told);
-    }
-
-    /// Asks for what runs had asked for before a restart.
-    fn ask_again(&mut self, ids: &[RunId], told: &mut Told) {
-        for id in ids {
-            let Some(active) = self.active.get(id).filter(|a| a.begun) else { continue };
-            let pending = workflow::pending_effects(&active.state);
-            self.carry(id, pending, told);
-            self.look(id, told);
-        }
-    }
-
-    fn take_up(&mut self, run: Run, folded: Result<Folded, String>, told: &mut Told) {
-        let id = run.id.clone();
-        match folded {
-            Ok(folded) => {
-                self.stored.extend(folded.definitions);
-                let begun = folded.events > 0;
-                let depth = self.depth_of(&run);
-                let mut active = Active {
-                    run,
-                    pinned: folded.pinned,
-                    state: folded.state,
-                    records: folded.length,
-                    stored_at: folded.length - folded.events,
-                    begun,
-                    depth,
-                    timers: Vec::new(),
-                };
-                let seen = active.run.clone();
-                active.refresh();
-                if active.run != seen {
-                    self.stale.insert(id.clone());
-                }
-                self.active.insert(id.clone(), active);
-                if !begun {
-                    self.queue.push_back(id);
-                }
-            }
-            Err(reason) => {
-                tracing::error!(run.id = %id, reason, "A run cannot be resumed; a person must look.");
-                let error = format!("cannot be resumed: {reason}");
-                let ended = Run {
-                    status: RunStatus::Faulted,
-                    error: Some(error),
-                    ended_at: Some(self.now),
-                    waits_for: None,
-                    ..run
-                };
-                told.ops.push(put(&ended));
-                if let RunPurpose::Subflow { run: parent, key } = &ended.purpose {
-                    self.inbox.push_back((parent.clone(), carry::subflow_answer(&ended, key, self.now)));
-                }
-                told.ended.push(ended);
-            }
-        }
-    }
-
-    fn depth_of(&self, run: &Run) -> u32 {
-        match &run.purpose {
-            RunPurpose::Subflow { run: parent, .. } => self.active.get(parent).map_or(1, |p| p.depth + 1),
-            _ => 0,
-        }
     }
 }
 

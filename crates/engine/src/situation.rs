@@ -316,6 +316,7 @@ impl Situation {
         let mut effects = Effects::default();
         let mut told = Told::default();
         this.runs.restore(stored.workflows, stored.approvals, stored.holds, stored.schedules);
+        this.runs.set_graph(this.graph());
         this.runs.resume(stored.runs, &mut told);
         this.hear(told, &mut effects);
         this.finish(&mut effects);
@@ -336,7 +337,7 @@ impl Situation {
         if let Some(graph) = seen.graph {
             self.observed = graph;
             self.outlook += 1;
-            self.runs.graph = self.graph();
+            self.runs.set_graph(self.graph());
         }
         effects.ops.extend(seen.feedback.iter().map(put));
         self.take_findings(seen.findings, &mut effects);
@@ -387,10 +388,13 @@ impl Situation {
                 self.audit(entry, &mut effects);
                 Reply::Done
             }
-            Command::Services(source, services) => self.set_services(&source, services, &mut effects),
+            Command::Services(source, services) => {
+                let reply = self.set_services(&source, services, &mut effects);
+                self.runs.set_graph(self.graph());
+                reply
+            }
         };
         self.outlook += 1;
-        self.runs.graph = self.graph();
         self.advance(&mut effects);
         self.finish(&mut effects);
         Ok((reply, effects))

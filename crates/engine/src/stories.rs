@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{Run, RunId};
 use ports::{Blobs, JournalPosition, JournalRecord};
-use workflow::{JournalLine, View};
+use workflow::{Event, JournalLine, View};
 
 use crate::overflow;
 use crate::records::Records;
@@ -77,17 +77,17 @@ impl Stories {
         Ok(Story { view, records: journal.length, at, pinned })
     }
 
-    /// One line for each event of the journal of a run, with the sequence of its record.
+    /// One line for each event of the journal of a run, with the sequence of its record, and the event.
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub async fn lines(&self, run: &RunId) -> Result<Vec<JournalLine>, StoryError> {
+    pub async fn lines(&self, run: &RunId) -> Result<Vec<(JournalLine, Event)>, StoryError> {
         let journal = self.journal(run).await?;
         let mut lines = workflow::journal_lines(&journal.history(run.as_str()));
         for (line, sequence) in lines.iter_mut().zip(&journal.sequences) {
             line.sequence = usize::try_from(*sequence).unwrap_or(usize::MAX);
         }
-        Ok(lines)
+        Ok(lines.into_iter().zip(journal.events).collect())
     }
 
     /// A record of the journal of a run as it is stored, large values in their place.

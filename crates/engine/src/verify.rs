@@ -8,7 +8,7 @@ use serde_json::json;
 use workflow::WorkflowError;
 
 use crate::act::CallAnswer;
-use crate::situation::{Effects, Situation};
+use crate::situation::{Effects, Situation, Vitals};
 
 /// A verification under way.
 #[derive(Clone, Debug)]
@@ -29,6 +29,9 @@ enum Standing {
 
 /// A restarted process gets this long before a condition that does not hold yet counts against it.
 const GRACE_MS: i64 = 5_000;
+
+/// A probe that was last heard of so long before the fix is no more.
+const SILENT_MS: i64 = 300_000;
 
 impl Situation {
     /// Looks at every watch; answers those that are decided.
@@ -92,13 +95,13 @@ impl Situation {
     }
 
     fn standing_healthy(&self, service: &str, since: Timestamp) -> Standing {
-        let Some(known) = self.services.get(service) else {
-            return Standing::Broken(format!("service {service} is not known"));
-        };
         let vitals = self.vitals.get(service);
         if vitals.and_then(|v| v.exited_at).is_some_and(|at| at > since) {
             return Standing::Broken(format!("a process of {service} ended again"));
         }
+        let Some(known) = self.services.get(service) else {
+            return standing_probes(service, vitals, since);
+        };
         if let Some(down) = known
             .instances
             .iter()
@@ -126,6 +129,26 @@ impl Situation {
     pub(crate) fn start_watch(&mut self, run: &RunId, key: &str, verify: Verify) {
         self.watches.insert((run.clone(), key.to_owned()), Watch { verify, since: self.now });
     }
+}
+
+/// How a service is that no host reports: by its probes alone. One that went silent long ago counts no more.
+fn standing_probes(service: &str, vitals: Option<&Vitals>, since: Timestamp) -> Standing {
+    let lately = since.plus_ms(-SILENT_MS);
+    let probes = vitals.into_iter().flat_map(|v| &v.probes).filter(|(_, (_, at))| *at > lately);
+    let mut any = false;
+    for (instance, (ok, at)) in probes {
+        any = true;
+        let of = if instance.is_empty() { service } else { instance };
+        match (ok, *at > since) {
+            (true, true) => {}
+            (false, true) => return Standing::NotYet(format!("the probe of {of} fails")),
+            (_, false) => return Standing::NotYet(format!("no probe of {of} since the fix")),
+        }
+    }
+    if any {
+        return Standing::Holds;
+    }
+    Standing::NotYet(format!("service {service} is not known: no host reports it and no probe of it came"))
 }
 
 fn failed(why: String) -> CallAnswer {

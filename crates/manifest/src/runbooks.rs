@@ -1,5 +1,7 @@
 //! All runbooks together: which one comes first for a failure class, and which one next.
 
+use std::collections::BTreeSet;
+
 use model::FailureClass;
 
 use crate::{ManifestError, Runbook};
@@ -8,6 +10,8 @@ use crate::{ManifestError, Runbook};
 #[derive(Clone, Debug, Default)]
 pub struct Runbooks {
     all: Vec<Runbook>,
+    /// Names of those that are of the people here.
+    own: BTreeSet<String>,
 }
 
 impl Runbooks {
@@ -34,13 +38,26 @@ impl Runbooks {
         }
         all.sort_by(|a, b| a.name.cmp(&b.name));
         if errors.is_empty() {
-            let runbooks = Self { all };
+            let runbooks = Self { all, own: BTreeSet::new() };
             errors = runbooks.broken_references();
             if errors.is_empty() {
                 return Ok(runbooks);
             }
         }
         Err(errors)
+    }
+
+    /// Notes which are of the people here and not shipped, by name.
+    #[must_use]
+    pub fn with_own(mut self, names: BTreeSet<String>) -> Self {
+        self.own = names;
+        self
+    }
+
+    /// Whether a runbook is of the people here.
+    #[must_use]
+    pub fn is_own(&self, name: &str) -> bool {
+        self.own.contains(name)
     }
 
     fn broken_references(&self) -> Vec<ManifestError> {

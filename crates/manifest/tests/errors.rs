@@ -31,7 +31,7 @@ do:
 fn pages_are_refused_with_line_and_advice() {
     assert!(Runbook::parse("runbooks/restart.md", PAGE).is_ok());
     for (from, to, place, part) in [
-        ("title: Restart", "titel: Restart", "restart.md:2:1", "needs `title`"),
+        ("title: Restart", "titel: Restart", "restart.md:2:1", "did you mean `title`?"),
         ("owner:", "ovner:", "restart.md:4:1", "did you mean `owner`"),
         ("handles: [crash]", "handles: [crush]", "restart.md:6:11", "did you mean `crash`"),
         ("handles: [crash]", "handles: []", "restart.md:6:10", "at least one"),
@@ -107,7 +107,7 @@ fn catalogs_are_read_or_refused() {
         ("tier: critical", "tier: vital", "4:5", "internal, standard or critical"),
         ("name: pay", "name: shop", "6:5", "twice"),
         ("owner: web", "ownr: web", "3:5", "did you mean `owner`"),
-        ("services:", "servicess:", "1:1", "needs `services`"),
+        ("services:", "servicess:", "1:1", "did you mean `services`?"),
         ("owner: web", "owner: 5", "3:12", "quotes"),
     ] {
         let error = Catalog::parse("c.yaml", &text.replacen(from, to, 1)).expect_err(to).to_string();

@@ -5,6 +5,21 @@ use serde::{Deserialize, Serialize};
 use crate::id::{CauseId, RecommendationId};
 use crate::incident::FailureClass;
 
+/// Methods of `call: a2a` (Serverless Workflow DSL 1.0.3, reference, "A2A Call").
+pub const A2A_METHODS: [&str; 11] = [
+    "message/send",
+    "message/stream",
+    "tasks/get",
+    "tasks/list",
+    "tasks/cancel",
+    "tasks/resubscribe",
+    "tasks/pushNotificationConfig/set",
+    "tasks/pushNotificationConfig/get",
+    "tasks/pushNotificationConfig/list",
+    "tasks/pushNotificationConfig/delete",
+    "agent/getAuthenticatedExtendedCard",
+];
+
 /// How much an action touches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -17,7 +17,7 @@ pub mod service;
 pub mod signal;
 pub mod time;
 
-pub use action::{ActionCall, ActionSpec, BlastRadius, Inverse, Recommendation};
+pub use action::{A2A_METHODS, ActionCall, ActionSpec, BlastRadius, Inverse, Recommendation};
 pub use audit::{Actor, AuditEntry, AuditRow};
 pub use decision::{
     Autonomy, AutonomyGrant, ConfidenceReport, Decision, Disposition, GuardReport, RuleReport, Verdict,

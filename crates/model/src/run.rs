@@ -14,7 +14,7 @@ pub enum RunStatus {
     Pending,
     /// Working.
     Running,
-    /// Waiting for time or an event.
+    /// Waiting for time, an event or a person's answer.
     Waiting,
     /// Held by a person.
     Suspended,

@@ -163,8 +163,7 @@ pub fn readable(text: &str) -> Cow<'_, str> {
     let mut done = 0;
     for found in placeholders(text, None) {
         out.push_str(&text[done..found.start]);
-        out.push_str("$secrets.");
-        out.push_str(&found.dotted());
+        out.push_str(&found.shown());
         done = found.end;
     }
     if done == 0 {
@@ -172,6 +171,78 @@ pub fn readable(text: &str) -> Cow<'_, str> {
     }
     out.push_str(&text[done..]);
     Cow::Owned(out)
+}
+
+/// Makes every text and name of a value as [`readable`] shows it.
+pub fn make_readable(value: &mut Value) {
+    each_text(value, &mut |text| match readable(text) {
+        Cow::Owned(shown) => Some(shown),
+        Cow::Borrowed(_) => None,
+    });
+}
+
+/// Puts the placeholders back that [`make_readable`] showed as words: only those of `hidden`, the value as it was
+/// before, so that nobody names a secret that was not there.
+pub fn make_hidden(value: &mut Value, hidden: &Value) {
+    let mut known = BTreeSet::new();
+    let mut hidden = hidden.clone();
+    each_text(&mut hidden, &mut |text| {
+        known.extend(placeholders(text, None).map(|f| (f.shown(), text[f.start..f.end].to_owned())));
+        None
+    });
+    if known.is_empty() {
+        return;
+    }
+    each_text(value, &mut |text| {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find("$secrets.") {
+            out.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let fits = |(shown, _): &&(String, String)| {
+                rest.strip_prefix(shown.as_str()).is_some_and(|after| !goes_on(after))
+            };
+            match known.iter().rev().find(fits) {
+                Some((shown, placeholder)) => {
+                    out.push_str(placeholder);
+                    rest = &rest[shown.len()..];
+                }
+                None => {
+                    out.push_str("$secrets.");
+                    rest = &rest["$secrets.".len()..];
+                }
+            }
+        }
+        out.push_str(rest);
+        Some(out)
+    });
+}
+
+/// Whether the name of a secret goes on here: it is another one.
+fn goes_on(after: &str) -> bool {
+    let name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    after.starts_with(name) || after.strip_prefix('.').is_some_and(|after| after.starts_with(name))
+}
+
+/// Looks at every text and name in a value; takes what comes back in its place.
+fn each_text(value: &mut Value, change: &mut impl FnMut(&str) -> Option<String>) {
+    let mut open = vec![value];
+    while let Some(place) = open.pop() {
+        match place {
+            Value::String(text) => {
+                if let Some(changed) = change(text) {
+                    *text = changed;
+                }
+            }
+            Value::Array(items) => open.extend(items),
+            Value::Object(fields) => {
+                let old = std::mem::take(fields);
+                fields.extend(old.into_iter().map(|(key, value)| (change(&key).unwrap_or(key), value)));
+                open.extend(fields.values_mut());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// The secrets that were put into a call, kept to take them out of its answer: peers echo what they are sent.
@@ -269,8 +340,9 @@ struct Found {
 }
 
 impl Found {
-    fn dotted(&self) -> String {
-        std::iter::once(&self.name).chain(&self.path).cloned().collect::<Vec<_>>().join(".")
+    fn shown(&self) -> String {
+        let parts = std::iter::once(&self.name).chain(&self.path).map(String::as_str);
+        format!("$secrets.{}", parts.collect::<Vec<_>>().join("."))
     }
 }
 

@@ -230,6 +230,9 @@ pub(crate) enum Workflow {
         follow: bool,
     },
     /// Hold a run before its next call, or every run of a service, a workflow, or all.
+    #[command(
+        override_usage = "homeostat workflow pause <ID> [--reason <REASON>]\n       homeostat workflow pause <--service <SERVICE>|--workflow <WORKFLOW>|--all> [--reason <REASON>]"
+    )]
     Pause {
         /// Id of a run.
         #[arg(required_unless_present_any = ["service", "workflow", "all"])]
@@ -241,6 +244,9 @@ pub(crate) enum Workflow {
         reason: String,
     },
     /// Let a held run go on, or lift the hold of a service, a workflow, or all.
+    #[command(
+        override_usage = "homeostat workflow resume <ID>\n       homeostat workflow resume <--service <SERVICE>|--workflow <WORKFLOW>|--all>"
+    )]
     Resume {
         /// Id of a run.
         #[arg(required_unless_present_any = ["service", "workflow", "all"])]

@@ -1,6 +1,6 @@
 //! Policies and runbooks that come with the binary, and those of the user beside them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use decide::Policy;
@@ -47,6 +47,7 @@ pub(crate) fn runbooks(folder: Option<&Path>) -> Result<Runbooks, String> {
         .filter(|n| n.ends_with(".md"))
         .filter_map(|name| Some((name.to_string(), embedded::<Books>(&name)?)))
         .collect();
+    let mut own = BTreeSet::new();
     if let Some(folder) = folder {
         let entries = std::fs::read_dir(folder)
             .map_err(|e| format!("cannot read the runbooks folder {}: {e}", folder.display()))?;
@@ -55,12 +56,15 @@ pub(crate) fn runbooks(folder: Option<&Path>) -> Result<Runbooks, String> {
             if path.extension().is_some_and(|e| e == "md") {
                 let text = std::fs::read_to_string(&path)
                     .map_err(|e| format!("cannot read the runbook {}: {e}", path.display()))?;
-                files.insert(entry.file_name().to_string_lossy().into_owned(), text);
+                let name = entry.file_name().to_string_lossy().into_owned();
+                own.insert(name.trim_end_matches(".md").to_owned());
+                files.insert(name, text);
             }
         }
     }
     let files: Vec<(String, String)> = files.into_iter().collect();
     Runbooks::load(&files)
+        .map(|runbooks| runbooks.with_own(own))
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
@@ -70,4 +74,22 @@ fn embedded<E: RustEmbed>(name: &str) -> Option<String> {
 
 fn names<E: RustEmbed>() -> String {
     E::iter().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_the_folder_are_told_from_those_shipped() {
+        let folder = tempfile::tempdir().unwrap();
+        let page = embedded::<Books>("restart-service.md").unwrap();
+        for name in ["restart-service.md", "mine.md"] {
+            std::fs::write(folder.path().join(name), &page).unwrap();
+        }
+        let all = runbooks(Some(folder.path())).unwrap();
+        let own: Vec<&str> = all.iter().map(|r| r.name.as_str()).filter(|name| all.is_own(name)).collect();
+        assert_eq!(own, ["mine", "restart-service"]);
+        assert!(all.get("reclaim-disk").is_some(), "the shipped ones are there too");
+    }
 }

@@ -469,7 +469,7 @@ async fn keep_tidy(engine: Engine, auth: Arc<Auth>, config: Config, stop: Cancel
             forget_runs(&engine, config.workflows.retention_days, before).await,
             if now.since_ms(blobs_looked_at) >= day_ms {
                 blobs_looked_at = now;
-                engine.collect_blobs().await.map(drop)
+                engine.collect().await.map(drop)
             } else {
                 Ok(())
             },

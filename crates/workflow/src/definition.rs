@@ -395,6 +395,21 @@ impl Definition {
         found.cloned().unwrap_or(Value::Null)
     }
 
+    /// The input with the defaults that its schema says.
+    #[must_use]
+    pub fn with_defaults(&self, input: Value) -> Value {
+        match &self.input.schema {
+            Some(schema) => schema.with_defaults(input),
+            None => input,
+        }
+    }
+
+    /// Whether the schema of the input names a property.
+    #[must_use]
+    pub fn takes(&self, property: &str) -> bool {
+        self.input.schema.as_ref().is_some_and(|schema| schema.names(property))
+    }
+
     /// When it runs by itself, if it does.
     #[must_use]
     pub fn schedule(&self) -> Option<&Schedule> {

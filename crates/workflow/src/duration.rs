@@ -16,6 +16,24 @@ pub(crate) enum DurationSpec {
     Computed(Template),
 }
 
+/// A duration as people say it: `1 hour 5 seconds`.
+#[must_use]
+pub(crate) fn words(ms: i64) -> String {
+    let units =
+        [(86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"), (1_000, "second"), (1, "millisecond")];
+    let (mut left, mut said) = (ms, Vec::new());
+    for (size, unit) in units {
+        let count = left / size;
+        left %= size;
+        match count {
+            0 => {}
+            1 => said.push(format!("1 {unit}")),
+            count => said.push(format!("{count} {unit}s")),
+        }
+    }
+    if said.is_empty() { "no time".to_owned() } else { said.join(" ") }
+}
+
 /// Milliseconds of a duration given as a value: ISO 8601 text, or an object of days, hours, minutes, seconds
 /// and milliseconds.
 ///
@@ -98,6 +116,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn durations_are_said_in_words() {
+        for (ms, said) in [
+            (1_000, "1 second"),
+            (93_784_500, "1 day 2 hours 3 minutes 4 seconds 500 milliseconds"),
+            (0, "no time"),
+            (60_001, "1 minute 1 millisecond"),
+        ] {
+            assert_eq!(words(ms), said);
+        }
+    }
 
     #[test]
     fn both_forms_and_what_is_refused() {

@@ -256,6 +256,9 @@ pub enum Effect {
         at: Timestamp,
         /// Why, for a task that failed.
         error: Option<Box<WorkflowError>>,
+        /// What a task that completed gave, for whoever asked with [`apply_telling`](crate::apply_telling).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<Box<Value>>,
     },
     /// The run ended well.
     Finished {

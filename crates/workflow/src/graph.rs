@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::definition::{Definition, Flow, Kind, Listen, Retry, Stop, Task, TaskIndex};
-use crate::duration::DurationSpec;
+use crate::duration::{DurationSpec, milliseconds, words};
 
 /// Where every run begins.
 pub const START: &str = "start";
@@ -276,7 +276,10 @@ struct Siblings<'a> {
 fn detail(kind: &Kind, json: &Value) -> Option<String> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match kind {
-        Kind::Wait { .. } => Some(text(&json["wait"])),
+        Kind::Wait { .. } => {
+            let wait = &json["wait"];
+            Some(milliseconds(wait).map_or_else(|_| text(wait), words))
+        }
         Kind::For { .. } => Some(text(&json["for"]["in"])),
         Kind::Fork { compete: true, .. } => Some("first wins".to_owned()),
         Kind::Listen(listen) => listens_to(listen, &json["listen"]["to"]),

@@ -44,7 +44,7 @@ pub use expression::{
 };
 pub use filter::{EventFilter, cloud_event, matches};
 pub use graph::{END, Graph, GraphEdge, GraphNode, Part, START, Way};
-pub use machine::{MAX_CONSUMED, MAX_QUEUED, MAX_RUN_STEPS, apply, replay, start};
+pub use machine::{MAX_CONSUMED, MAX_QUEUED, MAX_RUN_STEPS, apply, apply_telling, replay, start};
 pub use operations::{Concurrency, ConcurrencyBy, Operations};
 pub use plan::{Otherwise, Plan, PlannedCall, PlannedUndo, plan};
 pub use revise::{Revised, Revision, retry_point, revise};
@@ -53,4 +53,4 @@ pub use schema::Schema;
 pub use snapshot::Snapshot;
 pub use state::{State, pending_effects};
 pub use trail::{History, JournalLine, StepView, Trail, View, journal_lines, trail};
-pub use view::{Summary, WaitsFor, summary};
+pub use view::{APPROVE, Summary, WaitsFor, summary};

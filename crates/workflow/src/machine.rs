@@ -51,6 +51,11 @@ pub fn apply(definition: &Definition, state: &mut State, event: &Event) -> Vec<E
     advance(definition, state, event, Watch::default())
 }
 
+/// As [`apply`]; tasks that complete tell what they gave.
+pub fn apply_telling(definition: &Definition, state: &mut State, event: &Event) -> Vec<Effect> {
+    advance(definition, state, event, Watch { outputs: true, ..Watch::default() })
+}
+
 /// What is wanted of a transition beyond its effects.
 #[derive(Default)]
 pub(crate) struct Watch<'a> {
@@ -60,6 +65,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) stop_before: Option<usize>,
     /// Answers are not known.
     pub(crate) dry: Option<&'a Dry>,
+    /// Tasks that complete tell what they gave.
+    pub(crate) outputs: bool,
 }
 
 /// As [`apply`], watched.
@@ -166,12 +173,19 @@ impl Machine<'_> {
             path: path.to_owned(),
             at: self.state.now,
             error: None,
+            output: None,
         });
     }
 
     fn tell_fault(&mut self, path: String, error: &WorkflowError) {
         let (at, error) = (self.state.now, Some(Box::new(error.clone())));
-        self.effects.push(Effect::Lifecycle { change: Change::Faulted, path, at, error });
+        self.effects.push(Effect::Lifecycle { change: Change::Faulted, path, at, error, output: None });
+    }
+
+    fn tell_completed(&mut self, path: String, output: &Value) {
+        let output = self.watch.outputs.then(|| Box::new(output.clone()));
+        let (change, at) = (Change::Completed, self.state.now);
+        self.effects.push(Effect::Lifecycle { change, path, at, error: None, output });
     }
 
     fn node(&self, id: NodeId) -> &Node {

@@ -68,6 +68,8 @@ const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "number", "integ
 const MAX_CHECKS: u32 = 1_000_000;
 /// Deepest nesting of subschemas in one check.
 const MAX_DEPTH: usize = 200;
+/// Most subschemas that are come by for defaults.
+const MAX_DEFAULTS: u32 = 100_000;
 /// Most bytes of a compiled pattern.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 
@@ -93,6 +95,49 @@ impl Schema {
             return Err("the schema asks for too much work or goes in circles; simplify it".to_owned());
         }
         fits
+    }
+
+    /// The value with what the schema says of properties that it lacks (`default`), in mappings that are there; through
+    /// `$ref` and `allOf`, but not where the value decides which schema holds.
+    #[must_use]
+    pub fn with_defaults(&self, mut value: Value) -> Value {
+        let mut left = MAX_DEFAULTS;
+        fill(&self.document, &self.document, &mut value, &mut left, 0);
+        value
+    }
+
+    /// Whether it names a property of the value.
+    #[must_use]
+    pub fn names(&self, property: &str) -> bool {
+        self.document["properties"].get(property).is_some()
+    }
+}
+
+/// Puts defaults into a value. `left` bounds the subschemas it comes by, `depth` their nesting.
+fn fill(root: &Value, schema: &Value, value: &mut Value, left: &mut u32, depth: usize) {
+    *left = left.saturating_sub(1);
+    if *left == 0 || depth > MAX_DEPTH || !(value.is_object() || value.is_array()) {
+        return;
+    }
+    if let Some(Ok(schema)) = schema["$ref"].as_str().map(|reference| target(root, reference)) {
+        fill(root, schema, value, left, depth + 1);
+    }
+    for schema in schema["allOf"].as_array().into_iter().flatten() {
+        fill(root, schema, value, left, depth + 1);
+    }
+    if let (Some(map), Some(properties)) = (value.as_object_mut(), schema["properties"].as_object()) {
+        for (name, schema) in properties {
+            match (map.get_mut(name), schema.get("default")) {
+                (Some(value), _) => fill(root, schema, value, left, depth + 1),
+                (None, Some(default)) => drop(map.insert(name.clone(), default.clone())),
+                (None, None) => {}
+            }
+        }
+    }
+    if let (Some(list), Some(schema)) = (value.as_array_mut(), schema.get("items")) {
+        for value in list {
+            fill(root, schema, value, left, depth + 1);
+        }
     }
 }
 
@@ -479,6 +524,40 @@ mod tests {
                 assert!(checked.check(&value).is_err(), "{schema}: {value}");
             }
         }
+    }
+
+    #[test]
+    fn defaults_fill_what_is_missing_and_nothing_else() {
+        let schema = Schema::new(json!({
+            "properties": {
+                "tries": {"type": "integer", "default": 3},
+                "none": {"default": null},
+                "free": {"type": "string"},
+                "deep": {"properties": {"on": {"default": true}}},
+                "list": {"items": {"$ref": "#/$defs/item"}},
+            },
+            "allOf": [{"properties": {"also": {"default": {"a": 1}}}}],
+            "anyOf": [{"properties": {"either": {"default": 1}}}],
+            "$defs": {"item": {"properties": {"size": {"default": 1}}}},
+        }))
+        .unwrap();
+        for (given, expect) in [
+            (json!({}), json!({"tries": 3, "none": null, "also": {"a": 1}})),
+            (json!({"tries": null, "also": 1}), json!({"tries": null, "none": null, "also": 1})),
+            (
+                json!({"deep": {}, "list": [{}, {"size": 2}, 5]}),
+                json!({"tries": 3, "none": null, "also": {"a": 1}, "deep": {"on": true},
+                    "list": [{"size": 1}, {"size": 2}, 5]}),
+            ),
+            (json!("text"), json!("text")),
+            (json!([{}]), json!([{}])),
+        ] {
+            assert_eq!(schema.with_defaults(given.clone()), expect, "{given}");
+        }
+        assert!(schema.names("free") && !schema.names("either"));
+        let circle = json!({"allOf": [{"$ref": "#"}, {"$ref": "#"}], "properties": {"a": {"default": 1}}});
+        let filled = Schema::new(circle).unwrap().with_defaults(json!({}));
+        assert_eq!(filled, json!({"a": 1}), "a schema that goes in circles ends");
     }
 
     #[test]

@@ -7,6 +7,9 @@ use serde_json::Value;
 use crate::definition::Definition;
 use crate::state::{Phase, Purpose, State};
 
+/// The function that asks a person. A run that only waits for such answers is waiting, not at work.
+pub const APPROVE: &str = "approve";
+
 /// What there is to say of a run in one line of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -74,7 +77,7 @@ pub(crate) fn status(state: &State) -> RunStatus {
     match &state.phase {
         Phase::Pending => RunStatus::Pending,
         Phase::Running if state.paused_at.is_some() => RunStatus::Suspended,
-        Phase::Running if !state.calls.is_empty() => RunStatus::Running,
+        Phase::Running if state.calls.values().any(|c| c.function != APPROVE) => RunStatus::Running,
         Phase::Running if waits_for(state).is_some() => RunStatus::Waiting,
         Phase::Running => RunStatus::Running,
         Phase::Completed { .. } => RunStatus::Completed,

@@ -143,7 +143,17 @@ pub fn read(file: &str, text: &str, first_line: u32) -> Result<Located, ParseErr
             let (line, column) =
                 error.location().map_or((1, 1), |at| (narrow(at.line()), narrow(at.column())));
             let rendered = error.without_snippet().to_string();
-            let message = rendered.lines().next().unwrap_or("not YAML").to_owned();
+            let message = rendered.lines().next().unwrap_or("not YAML");
+            // The reader's own words for its limits tell a writer nothing.
+            let message = match message {
+                m if m.contains("budget breached") => {
+                    "it is too large, or its aliases (`*name`) repeat too much; split it or write less of it twice"
+                }
+                m if m.contains("recursion limit") => {
+                    "it is nested too deeply; move inner parts into functions or workflows of their own"
+                }
+                m => m.split(" at line ").next().unwrap_or(m),
+            };
             Err(fail(line, column, format!("not a readable YAML document: {message}")))
         }
     }
@@ -292,7 +302,17 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// It is not there.
     pub fn require(&mut self, key: &'static str) -> Result<&'a Located, ParseError> {
-        self.get(key).ok_or_else(|| at(self.file, self.place, format!("{} needs `{key}`", self.what)))
+        if let Some(value) = self.get(key) {
+            return Ok(value);
+        }
+        let strays = self.entries.iter().filter(|e| !self.asked.contains(&e.key.as_str()));
+        match suggest(key, strays.map(|e| e.key.as_str())) {
+            Some(stray) => {
+                let message = format!("{} has no field `{}`; did you mean `{key}`?", self.what, clip(stray));
+                Err(self.error(stray, message))
+            }
+            None => Err(at(self.file, self.place, format!("{} needs `{key}`", self.what))),
+        }
     }
 
     /// The text of a key, if it is there.

@@ -30,6 +30,6 @@ export function standsStill(run: Pick<RunItem, "held_by" | "waits_for" | "ended_
     if (hold !== "hold") return `paused by ${run.held_by}`;
     return scope === "all" ? "held with every run" : `held with the runs ${scope === "service" ? "on" : "of"} ${name.join(":")}`;
   }
-  const text = run.waits_for && withClock(run.waits_for.replace(/^waits for /, ""));
+  const text = run.waits_for && withClock(run.waits_for);
   return !text || text.startsWith(WORKS) ? null : `waits for ${text}`;
 }

@@ -111,7 +111,7 @@ describe("why a run stands still", () => {
     check({ held_by: "hold:workflow:shop.sync" }, "held with the runs of shop.sync");
   });
   it("is said once, with the clock of the reader", () => {
-    check({ waits_for: "waits for run_1: at most 1 at once for one service" }, "waits for run_1: at most 1 at once for one service");
+    check({ waits_for: "its turn: at most 1 at once for checkout" }, "waits for its turn: at most 1 at once for checkout");
     check({ waits_for: "a person's approval" }, "waits for a person's approval");
     expect(standsStill({ waits_for: `time to pass, until ${new Date().toISOString()}` })).toMatch(/^waits for time to pass, until \d\d:\d\d:\d\d$/);
     expect(standsStill({ waits_for: "time to pass, until 2026-01-01T10:20:30.000Z" })).toMatch(/ 1 Jan 2026/);

@@ -12,6 +12,7 @@ import { SaveDialog } from "@/features/editor/SaveDialog";
 import { TryPanel } from "@/features/editor/TryPanel";
 import { useDraft } from "@/lib/draft";
 import { useLate } from "@/lib/late";
+import { ORIGINS } from "@/lib/origins";
 import { inputFields, setHead, TEMPLATE } from "@/lib/workflow-head";
 import { Button, buttonClass } from "@/ui/Button";
 import { Segmented } from "@/ui/Field";
@@ -60,7 +61,7 @@ export function WorkflowEditor({ document: doc, copied, source, search, onSearch
     <>
       <Link to="/automation/workflows" className="mb-2 inline-flex min-h-6 items-center gap-1 text-xs text-faint hover:text-ink"><ArrowLeft aria-hidden className="size-3.5" />Workflows</Link>
       <PageHead title={title}
-        lead={<span className="flex flex-wrap items-center gap-x-3 gap-y-1">{doc ? <><code className="font-mono text-xs">{doc.id}</code><span className="num">{doc.version}</span>{doc.origin === "shipped" && <span className="inline-flex items-center gap-1"><Lock aria-hidden className="size-3.5" />ships with Homeostat</span>}</> : <span>Not saved yet.</span>}{draft.dirty && <span className="rounded-full bg-warn-soft px-2 text-xs font-medium text-warn">{draft.found ? "draft from an earlier visit" : "not saved"}</span>}</span>}
+        lead={<span className="flex flex-wrap items-center gap-x-3 gap-y-1">{doc ? <><code className="font-mono text-xs">{doc.id}</code><span className="num">{doc.version}</span>{doc.origin !== "own" && <span className="inline-flex items-center gap-1"><Lock aria-hidden className="size-3.5" />{ORIGINS[doc.origin]}</span>}</> : <span>Not saved yet.</span>}{draft.dirty && <span className="rounded-full bg-warn-soft px-2 text-xs font-medium text-warn">{draft.found ? "draft from an earlier visit" : "not saved"}</span>}</span>}
         actions={<>
           {doc && <Link to="/automation/runs" search={{ workflow: doc.id }} className={buttonClass("ghost")}>Its runs</Link>}
           {draft.dirty && <Button look="ghost" icon={Undo2} onClick={draft.drop}>Throw the draft away</Button>}

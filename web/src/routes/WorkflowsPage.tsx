@@ -12,6 +12,7 @@ import { Empty } from "@/ui/States";
 export function WorkflowsPage() {
   const { data: workflows } = useSuspenseQuery(workflowsQuery);
   const own = workflows.filter((w) => w.origin === "own");
+  const files = workflows.filter((w) => w.origin === "folder");
   const shipped = workflows.filter((w) => w.origin === "shipped");
   const start = <Link to="/automation/new-workflow" search={{}} className={buttonClass("primary")}><FilePlus2 aria-hidden className="size-4" />New workflow</Link>;
   return (
@@ -22,6 +23,7 @@ export function WorkflowsPage() {
         <Panel flush title="Yours">
           {own.length > 0 ? <WorkflowTable items={own} /> : <Empty icon={FileText} title="No workflow of your own yet" action={start}>Begin with a small one, or open a shipped runbook and save a copy of it under a name of your own.</Empty>}
         </Panel>
+        {files.length > 0 && <Panel flush title="From your files" hint="pages of the folder of runbooks; they are changed there"><WorkflowTable items={files} /></Panel>}
         <Panel flush title="Shipped" hint="they change with releases of Homeostat; save a copy to make one yours"><WorkflowTable items={shipped} /></Panel>
       </div>
     </>

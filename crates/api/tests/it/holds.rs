@@ -28,7 +28,10 @@ async fn held_runs_do_not_begin_until_the_hold_is_lifted() {
     assert_eq!((&held["items"][0]["scope"], &held["items"][0]["by"]), (&json!("all"), &json!("operator")));
     let run = world.run(&tokens.operator, "acts", json!({"service": "shop"})).await;
     let waits = world.until(&run, &tokens.viewer, |d| d["waits_for"].is_string()).await;
-    assert_eq!(waits["waits_for"], "everything is held by operator: release in progress");
+    assert_eq!(
+        waits["waits_for"],
+        "the hold on everything to be lifted, set by operator: release in progress"
+    );
     assert_eq!(waits["status"], "pending");
     let world = world.reopened().await;
     let kept = world.get("/runs/holds").token(&tokens.viewer).send().await.is(200).json();
@@ -98,6 +101,8 @@ async fn holds_are_for_operators_and_name_what_they_hold() {
         json!({"scope": "service", "name": "", "held": true}),
         json!({"scope": "region", "name": "eu", "held": true}),
         json!({"scope": "all"}),
+        json!({"scope": "all", "name": "shop", "held": true}),
+        json!({"scope": "service", "name": "shop", "held": true, "until": "tomorrow"}),
         json!({"scope": "all", "held": true, "reason": "\u{1b}[2J"}),
     ] {
         put(&tokens.operator, body).await.problem(Code::InvalidRequest);

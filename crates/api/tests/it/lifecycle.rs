@@ -160,3 +160,39 @@ async fn workflows_that_would_start_each_other_for_ever_end() {
         assert!((1..=64).contains(&own), "{name} ran {own} times");
     }
 }
+
+#[tokio::test]
+async fn every_status_is_told_and_what_tasks_give() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let kinds = ["workflow.status-changed", "task.status-changed", "task.completed"];
+    let filters = kinds
+        .map(|k| format!("{{with: {{type: io.serverlessworkflow.{k}.v1, subject: test.told}}}}"))
+        .join(", ");
+    let until = "'. | map(select(.type | endswith(\"workflow.status-changed.v1\")) | .data.status) | any(. == \"completed\")'";
+    let hears =
+        format!("do: [hear: {{listen: {{to: {{any: [{filters}], until: {until}}}, read: envelope}}}}]");
+    world.save(&admin, "hears", &hears).await;
+    world.save(&admin, "told", "do: [one: {set: {x: 1}}, rest: {wait: {hours: 1}}]").await;
+    let listener = world.run(&admin, "hears", json!({})).await;
+    world.until(&listener, &admin, |d| d["waits_for"] == "an event").await;
+    let run = world.run(&admin, "told", json!({})).await;
+    world.status(&run, &admin, "waiting").await;
+    world.advance(3_600_001);
+    let over = world.status(&listener, &admin, "completed").await;
+    let heard = |kind: &str, field: &str| -> Vec<Value> {
+        let all = over["output"].as_array().unwrap().iter();
+        let kind = format!("io.serverlessworkflow.{kind}.v1");
+        all.filter(|e| e["type"] == kind).map(|e| e["data"][field].clone()).collect()
+    };
+    let stood = heard("workflow.status-changed", "status");
+    assert_eq!(stood, ["running", "waiting", "completed"].map(|s| json!(s)));
+    assert_eq!(
+        heard("task.status-changed", "status"),
+        ["pending", "running", "completed", "pending", "running", "waiting", "completed"].map(|s| json!(s))
+    );
+    assert_eq!(heard("task.completed", "output"), [json!({"x": 1}), json!({"x": 1})]);
+    let id = run.trim_start_matches("/runs/");
+    assert!(heard("workflow.status-changed", "name").iter().all(|n| *n == format!("told-{id}.test")));
+    assert!(heard("task.status-changed", "updatedAt").iter().all(Value::is_string));
+}

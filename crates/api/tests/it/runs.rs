@@ -98,7 +98,7 @@ async fn a_run_is_seen_as_it_was_and_its_journal_is_read_in_pages() {
     assert_eq!((&early["at"], &early["records"]), (&json!(2), &over["records"]));
     assert_eq!(early["steps"].as_array().unwrap().len(), 1, "of {steps} steps one had begun");
     assert_eq!(early["status"], "running");
-    assert_eq!(early["output"], Value::Null);
+    assert_eq!((&early["output"], &early["ended_at"]), (&Value::Null, &Value::Null));
     let far = world.get(&format!("{run}?at=999999")).token(&admin).send().await.is(200).json();
     assert_eq!(far["at"], over["records"]);
     world.get(&format!("{run}?at=-1")).token(&admin).send().await.problem(Code::InvalidRequest);
@@ -117,6 +117,10 @@ async fn a_run_is_seen_as_it_was_and_its_journal_is_read_in_pages() {
     assert_eq!(Value::Array(lines.clone()), whole["items"], "pages hold what the whole holds");
     let kinds: Vec<_> = lines.iter().map(|l| l["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["started", "call_succeeded"]);
+    let bodies: Vec<_> = lines.iter().map(|l| &l["body"]).collect();
+    assert_eq!((&bodies[0]["type"], &bodies[0]["input"]["broken"]), (&json!("started"), &json!(false)));
+    assert!(bodies[0].get("seed").is_none(), "what chance comes from is the engine's own: {}", bodies[0]);
+    assert!(bodies[1]["key"].is_string() && bodies[1]["output"].is_object(), "{}", bodies[1]);
     world.get(&format!("{run}/journal?limit=0")).token(&admin).send().await.problem(Code::InvalidRequest);
 }
 
@@ -253,8 +257,10 @@ async fn a_bulk_change_tells_what_it_did_and_what_it_could_not() {
     let misspelt = misspelt.problem(Code::InvalidRequest);
     assert!(misspelt["detail"].as_str().unwrap().contains("servce"), "{misspelt}");
     for run in &asking {
-        world.status(run, &tokens.viewer, "running").await;
+        world.status(run, &tokens.viewer, "waiting").await;
     }
+    let waiting = page(&world, &tokens.viewer, "status=waiting").await;
+    assert_eq!(ids(&waiting).len(), 3, "who waits for a person waits");
     let paused = json!({"action": "pause", "filter": filter, "reason": "drill"});
     let told = bulk(&tokens.operator, paused).await.is(200).json();
     assert_eq!((&told["matched"], &told["done"]), (&json!(4), &json!(3)));
@@ -272,4 +278,83 @@ async fn a_bulk_change_tells_what_it_did_and_what_it_could_not() {
     assert_eq!(ids(&cancelled).len(), 1);
     let rows = world.audit(&tokens.admin).await;
     assert_eq!(rows.iter().filter(|r| r["action"] == "run.paused").count(), 3, "each change has its row");
+}
+
+#[tokio::test]
+async fn a_run_that_got_over_a_failure_is_not_retried_by_the_way() {
+    let world = World::new().await;
+    let tokens = world.tokens().await;
+    let tries = "do:
+  - act: {call: process.restart, with: {service: shop}}
+  - tries:
+      try: [fails: {raise: {error: {type: 'https://example.com/e', status: 503}}}]
+      catch: {do: [goesOn: {set: {fine: true}}]}";
+    world.save(&tokens.admin, "tries", tries).await;
+    world.save(&tokens.admin, "breaks", BREAKS).await;
+    let run = world.run(&tokens.operator, "tries", json!({"service": "shop"})).await;
+    let over = world.status(&run, &tokens.operator, "completed").await;
+    assert_eq!(over["steps_failed"], 1);
+    let retry = over["allowed_actions"].as_array().unwrap().iter().find(|a| a["name"] == "retry").unwrap();
+    assert_eq!(retry["allowed"], false, "{retry}");
+    conflict(&world, &tokens.operator, &format!("{run}/retry"), json!({}), "it completed").await;
+    let skip = json!({"reason": "why not"});
+    conflict(&world, &tokens.operator, &format!("{run}/skip"), skip, "it completed").await;
+    // Nor in bulk, where one that failed is.
+    let failed = world.run(&tokens.operator, "breaks", json!({"broken": true, "service": "shop"})).await;
+    let failed = world.status(&failed, &tokens.operator, "faulted").await;
+    assert!(
+        failed["allowed_actions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|a| a["name"] == "retry" && a["allowed"] == true)
+    );
+    let before = world.machine.done.lock().unwrap().len();
+    let bulk = json!({"action": "retry", "filter": {"service": "shop"}});
+    let told = world.post("/runs/bulk").token(&tokens.operator).json(&bulk).send().await.is(200).json();
+    assert_eq!((&told["matched"], &told["done"]), (&json!(2), &json!(1)), "{told}");
+    assert_eq!(told["refused"][0]["id"], run.trim_start_matches("/runs/"));
+    assert_eq!(world.machine.done.lock().unwrap().len(), before, "nothing was done again");
+    // Whoever names the step may.
+    world
+        .post(&format!("{run}/retry"))
+        .token(&tokens.operator)
+        .json(&json!({"step": 0}))
+        .send()
+        .await
+        .is(204);
+    world.until(&run, &tokens.operator, |_| world.machine.done.lock().unwrap().len() == before + 1).await;
+}
+
+#[tokio::test]
+async fn the_input_is_what_was_sent_with_the_defaults_of_its_schema() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let rest = "input: {schema: {document: {type: object, properties: {tries: {type: integer, default: 3}, deep: {properties: {on: {default: true}}}}}}}
+do: [give: {set: {all: '${ $workflow.input }'}}]";
+    world.save(&admin, "defaults", rest).await;
+    world.save(&admin, "plain", "do: [one: {set: {x: 1}}]").await;
+    let start = async |input: Value| {
+        let body = json!({"workflow": "test.defaults", "input": input});
+        world.post("/runs").token(&admin).header("idempotency-key", "one").json(&body).send().await
+    };
+    let first = start(json!({"deep": {}})).await.is(201).json();
+    assert_eq!(start(json!({"deep": {}})).await.is(201).json(), first, "the same request is the same run");
+    start(json!({"deep": {"on": false}})).await.problem(Code::Conflict);
+    let run = format!("/runs/{}", first["id"].as_str().unwrap());
+    let over = world.status(&run, &admin, "completed").await;
+    let whole = json!({"tries": 3, "deep": {"on": true}});
+    assert_eq!((&over["input"], &over["output"]["all"]), (&whole, &whole));
+    let plain = world.run(&admin, "plain", json!({"mine": 1})).await;
+    assert_eq!(
+        world.status(&plain, &admin, "completed").await["input"],
+        json!({"mine": 1}),
+        "and nothing else"
+    );
+    // What asks for it is told how long is watched here.
+    let repair = json!({"workflow": "restart-service", "input": {"service": "shop"}});
+    let repair = world.post("/runs").token(&admin).json(&repair).send().await.is(201).json();
+    let repair =
+        world.get(&format!("/runs/{}", repair["id"].as_str().unwrap())).token(&admin).send().await.json();
+    assert_eq!(repair["input"], json!({"service": "shop", "verify_s": 30}));
 }

@@ -67,6 +67,24 @@ async fn a_workflow_lives_in_versions() {
 }
 
 #[tokio::test]
+async fn a_shipped_workflow_says_what_it_does() {
+    let world = World::new().await;
+    let tokens = world.tokens().await;
+    let list = world.get("/workflows").token(&tokens.viewer).send().await.is(200).json();
+    for item in list["items"].as_array().unwrap() {
+        assert!(!item["summary"].as_str().unwrap().is_empty(), "{item}");
+        assert_eq!(item["origin"], "shipped", "{item}");
+    }
+    let one =
+        world.get("/workflows/homeostat.restart-service").token(&tokens.viewer).send().await.is(200).json();
+    assert_eq!(one["id"], "restart-service", "one name, whatever it was asked by");
+    assert!(one["summary"].as_str().unwrap().starts_with("Restarts the failing process"), "{one}");
+    let none = json!({"workflow": "restart-servce", "input": {}});
+    let none = world.post("/runs").token(&tokens.operator).json(&none).send().await.problem(Code::NotFound);
+    assert!(none["detail"].as_str().unwrap().contains("did you mean `restart-service`?"), "{none}");
+}
+
+#[tokio::test]
 async fn a_run_goes_on_with_its_version_when_the_workflow_is_deleted() {
     let world = World::new().await;
     let admin = world.admin().await;
@@ -169,6 +187,14 @@ async fn a_dry_run_names_every_call_and_makes_none() {
     let draft = plan(json!({"source": source, "input": {"who": "ada"}})).await.is(200).json();
     assert_eq!(draft["calls"][0]["would"], "tell people: ada");
     assert_eq!(draft["calls"][0]["certain"], true);
+    // What is asked for with an answer in it cannot be tried before there is one.
+    let two = "do:
+  - first: {call: process.restart, with: {service: shop}}
+  - second: {call: process.restart, with: {service: '${ .name }'}}";
+    let two = plan(json!({"source": document("two", "1.0.0", two)})).await.is(200).json();
+    assert_eq!(two["calls"][0]["would"], "fail: not in tests");
+    assert_eq!(two["calls"][1]["would"], "call process.restart; with what exactly depends on /do/0/first");
+    assert_eq!(two["calls"][1]["certain"], false);
     plan(json!({"workflow": "restart-service", "source": source})).await.problem(Code::InvalidRequest);
     plan(json!({"workflow": "none"})).await.problem(Code::NotFound);
     plan(json!({"source": "do: ["})).await.problem(Code::InvalidRequest);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
-use model::{ActionCall, ActionSpec, BlastRadius};
+use model::{A2A_METHODS, ActionCall, ActionSpec, BlastRadius};
 use ports::{ActionFailure, ActionResult, Actuator, FailureKind, Retry};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
@@ -27,19 +27,6 @@ use super::mcp::{endpoint, object_parameters};
 use super::rpc::{self, Events, Said, said};
 use super::{broken, failure};
 
-const METHODS: [&str; 11] = [
-    "message/send",
-    "message/stream",
-    "tasks/get",
-    "tasks/list",
-    "tasks/cancel",
-    "tasks/resubscribe",
-    "tasks/pushNotificationConfig/set",
-    "tasks/pushNotificationConfig/get",
-    "tasks/pushNotificationConfig/list",
-    "tasks/pushNotificationConfig/delete",
-    "agent/getAuthenticatedExtendedCard",
-];
 /// Most results of a stream.
 const RESULTS_MAX: usize = 10_000;
 
@@ -179,8 +166,8 @@ impl Call {
         let fields = Fields::of(&call.parameters, "with")?;
         fields.only(&["method", "agentCard", "server", "parameters"])?;
         let method = fields.required("method")?;
-        if !METHODS.contains(&method.as_str()) {
-            return Err(configuration(format!("with.method must be one of {}", METHODS.join(", "))));
+        if !A2A_METHODS.contains(&method.as_str()) {
+            return Err(configuration(format!("with.method must be one of {}", A2A_METHODS.join(", "))));
         }
         let mut parameters = object_parameters(&fields)?;
         if method.starts_with("message/") {
@@ -248,7 +235,7 @@ impl Actuator for A2aFunction {
             parameters: json!({
                 "type": "object",
                 "properties": {
-                    "method": {"enum": METHODS},
+                    "method": {"enum": A2A_METHODS},
                     "agentCard": {"type": "object"},
                     "server": {"type": ["string", "object"]},
                     "parameters": {"type": ["object", "string"]},

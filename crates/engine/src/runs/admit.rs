@@ -1,13 +1,12 @@
 //! Which runs may begin: holds that people set, and limits on runs at once.
 
-use std::collections::BTreeSet;
-
-use model::{Run, RunId, Timestamp};
+use model::{Run, RunId, ServiceGraph, Timestamp};
 use ports::Index;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use workflow::{ConcurrencyBy, Event};
 
+use super::queue::{Gate, What};
 use super::{Runs, Told};
 use crate::records::{Record, put};
 
@@ -95,6 +94,7 @@ impl Runs {
     pub(crate) fn set_hold(&mut self, hold: Hold, held: bool, told: &mut Told) {
         let (scope, by) = (hold.scope.clone(), hold.by.clone());
         self.holds.items.retain(|h| h.scope != scope);
+        self.queue.again();
         if held {
             self.holds.items.push(hold);
         }
@@ -149,41 +149,53 @@ impl Runs {
 
     /// Begins every run that may begin now, oldest first.
     pub(super) fn admit(&mut self, told: &mut Told) {
-        if self.queue.is_empty() {
-            return;
-        }
-        let mut still = std::collections::VecDeque::new();
-        // A run that waits keeps those behind it that ask for the same from overtaking.
-        let mut ahead: BTreeSet<(String, Option<String>)> = BTreeSet::new();
-        while let Some(id) = self.queue.pop_front() {
-            let Some(active) = self.active.get(&id) else { continue };
-            let place = (active.run.workflow.clone(), active.run.service.clone());
-            let why = if ahead.contains(&place) {
-                Some("waits for an older run that waits for the same".to_owned())
-            } else {
-                self.why_not_now(&active.run)
-            };
-            match why {
-                None => self.begin(&id, told),
-                Some(why) => {
-                    ahead.insert(place);
-                    let active = self.active.get_mut(&id).expect("it was there a moment ago");
-                    if active.run.waits_for.as_ref() != Some(&why) {
-                        active.run.waits_for = Some(why);
-                        self.unseen.insert(id.clone());
-                    }
-                    still.push_back(id);
+        while let Some(first) = self.queue.next() {
+            let id = first.run.clone();
+            let waiting = self.active.get(&id).filter(|a| !a.begun);
+            match waiting.and_then(|active| self.why_not_now(&active.run)) {
+                None => {
+                    self.queue.remove(&first.place, &id);
+                    self.begin(&id, told);
+                }
+                Some((gate, why)) => {
+                    self.queue.refuse(first, gate);
+                    self.say_waits(&id, why);
                 }
             }
         }
-        self.queue.append(&mut still);
+    }
+
+    /// Takes a run that has not begun.
+    pub(super) fn line_up(&mut self, id: &RunId) {
+        let Some(active) = self.active.get(id) else { return };
+        if self.queue.push(&active.run) {
+            self.say_waits(id, "an older run that waits for the same".to_owned());
+        }
+    }
+
+    fn say_waits(&mut self, id: &RunId, why: String) {
+        if let Some(active) = self.active.get_mut(id)
+            && active.run.waits_for.as_ref() != Some(&why)
+        {
+            active.run.waits_for = Some(why);
+            self.unseen.insert(id.clone());
+        }
+    }
+
+    /// Takes which service depends on which, for runs that are ordered by it.
+    pub(crate) fn set_graph(&mut self, graph: ServiceGraph) {
+        if self.graph != graph {
+            self.graph = graph;
+            self.queue.again();
+        }
     }
 
     fn begin(&mut self, id: &RunId, told: &mut Told) {
         let seed = self.seed(id);
         let at = self.now;
-        let Some(active) = self.active.get_mut(id) else { return };
+        let Some(active) = self.active.get_mut(id).filter(|a| !a.begun) else { return };
         active.begun = true;
+        self.queue.count(&active.run);
         self.unseen.insert(id.clone());
         active.run.waits_for = None;
         let input = active.run.input.clone();
@@ -193,63 +205,54 @@ impl Runs {
         self.inbox.push_back((id.clone(), Event::Started { input, seed, at }));
     }
 
-    /// Why a run may not begin now, for people.
-    fn why_not_now(&self, run: &Run) -> Option<String> {
+    /// Why a run may not begin now: what is in the way, and the same for people.
+    fn why_not_now(&self, run: &Run) -> Option<(Gate, String)> {
         if let Some(hold) = self.holds.items.iter().find(|h| h.scope.covers(run)) {
             let why = if hold.reason.is_empty() { String::new() } else { format!(": {}", hold.reason) };
-            return Some(format!("{} is held by {}{why}", hold.scope.words(), hold.by));
+            let set = format!("set by {}{why}", hold.by);
+            let why = format!("the hold on {} to be lifted, {set}", hold.scope.words());
+            return Some(((What::Hold, 0), why));
         }
         // A run that another run waits for must not wait for it in turn.
         if matches!(run.purpose, model::RunPurpose::Subflow { .. }) {
             return None;
         }
-        let begun = || self.active.values().filter(|a| a.begun).map(|a| &a.run);
-        let full = |limit: u32, same: &dyn Fn(&Run) -> bool, what: String| {
-            let mut others = begun().filter(|r| same(r));
-            let first = others.next()?;
-            (1 + others.count() as u64 >= u64::from(limit))
-                .then(|| format!("waits for {}: at most {limit} at once {what}", first.id))
+        let full = |what: What, limit: u32, of: String| {
+            let others = self.queue.begun(&what);
+            // At least one may always go: none at all would wait for ever.
+            (others >= limit.max(1))
+                .then(|| ((what, limit), format!("its turn: at most {limit} at once {of}")))
         };
-        let same_service = |r: &Run| r.service.is_some() && r.service == run.service;
         let pinned = &self.active.get(&run.id)?.pinned;
-        if let Some(concurrency) = pinned.definition.operations().concurrency() {
-            let found = match concurrency.by {
-                ConcurrencyBy::Workflow => {
-                    full(concurrency.limit, &|r| r.workflow == run.workflow, format!("of {}", run.workflow))
-                }
-                ConcurrencyBy::Service => full(
-                    concurrency.limit,
-                    &|r| r.workflow == run.workflow && same_service(r),
-                    format!("of {} for one service", run.workflow),
-                ),
-            };
-            if found.is_some() {
-                return found;
+        let operations = pinned.definition.operations();
+        let of = &run.workflow;
+        let by_workflow = operations.concurrency().and_then(|most| match (most.by, &run.service) {
+            (ConcurrencyBy::Workflow, _) => full(What::Workflow(of.clone()), most.limit, format!("of {of}")),
+            (ConcurrencyBy::Service, Some(service)) => {
+                let what = What::Both(of.clone(), service.clone());
+                full(what, most.limit, format!("of {of} for {service}"))
             }
-        }
-        if pinned.definition.operations().by_dependencies()
-            && let Some(waits) = self.waits_for_dependency(run)
-        {
-            return Some(waits);
-        }
-        let limit = self.limits.runs_per_service?;
-        full(limit, &same_service, "for one service".to_owned())
+            (ConcurrencyBy::Service, None) => None,
+        });
+        let ordered = || operations.by_dependencies().then(|| self.waits_for_dependency(run)).flatten();
+        let by_service = || {
+            let service = run.service.as_ref()?;
+            full(What::Service(service.clone()), self.limits.runs_per_service?, format!("for {service}"))
+        };
+        by_workflow.or_else(ordered).or_else(by_service)
     }
 
     /// A run of the same workflow works, or is to work first, on a service that this one's service depends on.
-    fn waits_for_dependency(&self, run: &Run) -> Option<String> {
+    fn waits_for_dependency(&self, run: &Run) -> Option<(Gate, String)> {
         let service = run.service.as_deref()?;
         let topology = diagnose::Topology::new(&self.graph, &std::collections::BTreeMap::new());
-        let other = self.active.values().map(|a| &a.run).find(|r| {
-            let theirs = r.service.as_deref().unwrap_or_default();
-            r.id != run.id
-                && r.workflow == run.workflow
-                && theirs != service
+        let (theirs, other) = self.queue.others(&run.workflow).find(|(theirs, _)| {
+            *theirs != service
                 && topology.reaches(service, theirs)
                 // Services that depend on each other would wait for ever.
                 && !topology.reaches(theirs, service)
         })?;
-        let theirs = other.service.as_deref().unwrap_or_default();
-        Some(format!("waits for {}: {service} depends on {theirs}, which comes first", other.id))
+        let why = format!("{other}: {service} depends on {theirs}, which comes first");
+        Some(((What::Run(other.clone()), 0), why))
     }
 }

@@ -6,8 +6,8 @@ use workflow::{Effect, Event, WaitsFor, WorkflowError};
 
 use super::{MAX_DEPTH, Order, Runs, Told, dispatch, refused, touched};
 
-/// Functions that the loop answers itself.
-pub const APPROVE: &str = "approve";
+pub use workflow::APPROVE;
+
 /// Tells people something.
 pub const NOTIFY: &str = "notify";
 /// Gives back its parameters: a journaled step without an effect.

@@ -125,8 +125,21 @@ impl Record for WorkflowDocument {
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     shipped: BTreeMap<String, Arc<Pinned>>,
+    /// What their pages say, by runbook name.
+    pages: BTreeMap<String, RunbookPage>,
     /// By `namespace.name`, then by version in the order of semantic versions.
     written: BTreeMap<String, BTreeMap<Version, Arc<Pinned>>>,
+}
+
+/// What the page of a runbook says beside its workflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunbookPage {
+    /// Title for people.
+    pub title: String,
+    /// One line for people.
+    pub summary: String,
+    /// Whether it is from the folder of the people here, not shipped.
+    pub own: bool,
 }
 
 /// A semantic version, in its order (semver.org 2.0.0, section 11; build data is left out).
@@ -171,7 +184,7 @@ fn name_of(definition: &Definition) -> String {
 }
 
 impl Library {
-    /// With the shipped runbooks.
+    /// With the runbooks: those shipped and those of the folder beside them.
     #[must_use]
     pub fn new(runbooks: &Runbooks) -> Self {
         let shipped = runbooks
@@ -183,7 +196,19 @@ impl Library {
                 })
             })
             .collect();
-        Self { shipped, written: BTreeMap::new() }
+        let page = |r: &manifest::Runbook| RunbookPage {
+            title: r.title.clone(),
+            summary: r.summary.clone(),
+            own: runbooks.is_own(&r.name),
+        };
+        let pages = runbooks.iter().map(|r| (r.name.clone(), page(r))).collect();
+        Self { shipped, pages, written: BTreeMap::new() }
+    }
+
+    /// The page of a runbook; none for a workflow that somebody stored.
+    #[must_use]
+    pub fn page(&self, name: &str) -> Option<&RunbookPage> {
+        self.pages.get(name)
     }
 
     /// Adds a version that somebody wrote.
@@ -226,6 +251,13 @@ impl Library {
         self.shipped.iter().find(fits).map(|(id, pinned)| (id.clone(), Arc::clone(pinned)))
     }
 
+    /// The name that is most like one that is not there.
+    #[must_use]
+    pub fn suggest(&self, text: &str) -> Option<&str> {
+        let (name, _) = split_name(text);
+        workflow::yaml::suggest(name, self.shipped().chain(self.written()).map(|(name, _)| name))
+    }
+
     /// One version that somebody wrote.
     #[must_use]
     pub fn exact(&self, name: &str, version: &str) -> Option<&Arc<Pinned>> {
@@ -244,13 +276,19 @@ impl Library {
         self.written.iter().filter_map(|(name, v)| Some((name.as_str(), v.values().next_back()?)))
     }
 
-    /// Whether a workflow is shipped and cannot be changed.
+    /// Why a workflow of this name cannot be stored or changed, if it cannot.
     #[must_use]
-    pub fn is_shipped(&self, name: &str) -> bool {
-        self.shipped.contains_key(name) || self.shipped.values().any(|p| name_of(&p.definition) == name)
+    pub fn fixed(&self, name: &str) -> Option<String> {
+        let page = |(id, p): (&String, &Arc<Pinned>)| {
+            (id == name || name_of(&p.definition) == name).then(|| self.pages.get(id)).flatten()
+        };
+        self.shipped.iter().find_map(page).map(|page| match page.own {
+            true => format!("{name} is a page in the folder of runbooks; change its file and start again"),
+            false => format!("{name} is shipped and cannot be changed; choose another namespace or name"),
+        })
     }
 
-    /// The shipped ones, by runbook name.
+    /// The runbooks, by name.
     pub fn shipped(&self) -> impl Iterator<Item = (&str, &Arc<Pinned>)> {
         self.shipped.iter().map(|(name, pinned)| (name.as_str(), pinned))
     }
@@ -292,7 +330,22 @@ mod tests {
         assert_eq!(found("a.c"), None);
         let name = library.find("a.b:1.2.3").map(|(name, _)| name);
         assert_eq!(name.as_deref(), Some("a.b"), "a run is listed under one name, whatever it was asked by");
+        assert_eq!((library.suggest("a.bb:1.2.3"), library.suggest("restart")), (Some("a.b"), None));
         library.remove("a.b");
         assert!(library.get("a.b").is_none());
+    }
+
+    #[test]
+    fn a_page_says_whose_it_is_and_what_it_does() {
+        let text = include_str!("../../../../runbooks/restart-service.md");
+        let own = ["mine".to_owned()].into();
+        let pages = [("restart-service.md", text), ("mine.md", text)];
+        let library = Library::new(&Runbooks::load(&pages).unwrap().with_own(own));
+        let page = |name: &str| library.page(name).map(|p| (p.own, p.title.as_str()));
+        assert_eq!(page("mine"), Some((true, "Restart the service")));
+        assert_eq!(page("restart-service"), Some((false, "Restart the service")));
+        assert!(library.fixed("mine").unwrap().contains("change its file"));
+        assert!(library.fixed("restart-service").unwrap().contains("is shipped"));
+        assert_eq!(library.fixed("test.other"), None);
     }
 }

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Run, RunId, RunPurpose};
+use model::{Run, RunId, RunPurpose, RunStatus};
 use serde_json::{Map, Value, json};
 use workflow::{Change, Effect, EventFilter, Trigger};
 
@@ -18,6 +18,8 @@ use super::{Active, Runs, Scheduled, Told};
 
 /// What all their types begin with.
 const TYPES: &str = "io.serverlessworkflow.";
+/// The event of every change of a status phase.
+const STATUS: &str = "status-changed";
 /// The attribute with the workflows whose runs led to an event, separated by spaces.
 const CHAIN: &str = "homeostatchain";
 /// Most workflows that start each other by such events.
@@ -29,6 +31,7 @@ pub(super) fn named(filters: &[EventFilter]) -> impl Iterator<Item = &str> {
 }
 
 /// One event, before it becomes a CloudEvent.
+#[derive(Clone)]
 struct Telling {
     kind: String,
     data: Map<String, Value>,
@@ -37,6 +40,22 @@ struct Telling {
 impl Runs {
     /// Makes the lifecycle events of an effect, for whoever asked for them.
     pub(super) fn tell_of(&mut self, id: &RunId, effect: &Effect) {
+        self.tell_all(id, |active, at| tellings(active, effect, at));
+    }
+
+    /// Tells that a run stands elsewhere now, for whoever asked for it.
+    pub(super) fn tell_status(&mut self, id: &RunId) {
+        self.tell_all(id, |active, at| vec![stands(active, at, active.run.status)]);
+    }
+
+    /// Whether anybody asked what tasks give.
+    pub(super) fn hears_outputs(&self) -> bool {
+        let kind = "io.serverlessworkflow.task.completed.v1";
+        (!self.heard.is_empty() || !self.listens.by_type.is_empty())
+            && (self.heard.contains(kind) || self.listens.hears(kind))
+    }
+
+    fn tell_all(&mut self, id: &RunId, tellings: impl FnOnce(&Active, &str) -> Vec<Telling>) {
         if self.heard.is_empty() && !self.listens.hears(TYPES) {
             return;
         }
@@ -45,8 +64,11 @@ impl Runs {
             return;
         }
         let (chain, observes) = (chain(&active.run), self.observes(active));
-        for telling in tellings(active, effect, &self.now.to_string()) {
-            let endless = telling.kind.starts_with("task.") || telling.kind.contains("correlation");
+        for telling in tellings(active, &self.now.to_string()) {
+            let over = active.run.status.is_over();
+            let endless = telling.kind.starts_with("task.")
+                || telling.kind.contains("correlation")
+                || (telling.kind.contains(STATUS) && !over);
             let kind = format!("{TYPES}{}.v1", telling.kind);
             if (observes && endless) || !(self.heard.contains(&kind) || self.listens.hears(&kind)) {
                 continue;
@@ -175,36 +197,68 @@ fn chain(run: &Run) -> Vec<&str> {
     chain
 }
 
-fn tellings(active: &Active, effect: &Effect, at: &str) -> Vec<Telling> {
+/// The qualified name of a run.
+fn name_of(active: &Active) -> String {
     let document = active.pinned.definition.document();
-    let name = format!("{}-{}.{}", document.name, active.run.id, document.namespace);
+    format!("{}-{}.{}", document.name, active.run.id, document.namespace)
+}
+
+/// A run tells where it stands.
+fn stands(active: &Active, at: &str, status: RunStatus) -> Telling {
+    let status = vec![("status", json!(status))];
+    telling("workflow", STATUS, "updatedAt", at, [("name", json!(name_of(active)))], status)
+}
+
+/// What a task tells: that, and where it stands then.
+fn of_task(active: &Active, at: &str, path: &str, what: &str, more: Vec<(&str, Value)>) -> Vec<Telling> {
+    let (when, status) = match what {
+        "created" => ("createdAt", "pending"),
+        "started" => ("startedAt", "running"),
+        "retried" => ("retriedAt", "running"),
+        "suspended" => ("suspendedAt", "suspended"),
+        "resumed" => ("resumedAt", if waits(active, path) { "waiting" } else { "running" }),
+        "completed" => ("completedAt", "completed"),
+        "faulted" => ("faultedAt", "faulted"),
+        _ => ("cancelledAt", "cancelled"),
+    };
+    let name = name_of(active);
+    let who = || [("workflow", json!(name)), ("task", json!(path))];
+    let stands =
+        |status: &str| telling("task", STATUS, "updatedAt", at, who(), vec![("status", json!(status))]);
+    let mut told = vec![telling("task", what, when, at, who(), more), stands(status)];
+    if what == "started" && waits(active, path) {
+        told.push(stands("waiting"));
+    }
+    told
+}
+
+/// Whether a task is one that waits for time or events.
+fn waits(active: &Active, path: &str) -> bool {
+    let kind = active.pinned.definition.tasks().find(|(of, ..)| *of == path).map(|(_, _, kind, _)| kind);
+    matches!(kind, Some("wait" | "listen"))
+}
+
+fn tellings(active: &Active, effect: &Effect, at: &str) -> Vec<Telling> {
+    let name = name_of(active);
     let run = |what: &str, when: &str, more: Vec<(&str, Value)>| {
         telling("workflow", what, when, at, [("name", json!(name))], more)
     };
-    let task = |what: &str, when: &str, path: &str, more: Vec<(&str, Value)>| {
-        telling("task", what, when, at, [("workflow", json!(name)), ("task", json!(path))], more)
-    };
+    let task = |what: &str, path: &str, more| of_task(active, at, path, what, more);
     match effect {
-        Effect::Lifecycle { change, path, error, .. } if !path.is_empty() => {
-            let error = || error.iter().map(|e| ("error", e.to_json())).collect();
-            match change {
-                Change::Started => {
-                    vec![
-                        task("created", "createdAt", path, vec![]),
-                        task("started", "startedAt", path, vec![]),
-                    ]
-                }
-                Change::Retried => vec![task("retried", "retriedAt", path, vec![])],
-                Change::Completed => vec![task("completed", "completedAt", path, vec![])],
-                Change::Faulted => vec![task("faulted", "faultedAt", path, error())],
-                Change::Cancelled => vec![task("cancelled", "cancelledAt", path, vec![])],
-                Change::CorrelationStarted => vec![run("correlation-started", "startedAt", vec![])],
-                Change::CorrelationCompleted => vec![run("correlation-completed", "completedAt", vec![])],
-                // The standard has no events for these.
-                Change::Skipped | Change::Compensating | Change::Revised => Vec::new(),
-                Change::Suspended | Change::Resumed => Vec::new(),
+        Effect::Lifecycle { change, path, error, output, .. } if !path.is_empty() => match change {
+            Change::Started => [task("created", path, vec![]), task("started", path, vec![])].concat(),
+            Change::Retried => task("retried", path, vec![]),
+            Change::Completed => {
+                task("completed", path, output.iter().map(|o| ("output", Value::clone(o))).collect())
             }
-        }
+            Change::Faulted => task("faulted", path, error.iter().map(|e| ("error", e.to_json())).collect()),
+            Change::Cancelled => task("cancelled", path, vec![]),
+            Change::CorrelationStarted => vec![run("correlation-started", "startedAt", vec![])],
+            Change::CorrelationCompleted => vec![run("correlation-completed", "completedAt", vec![])],
+            // The standard has no events for these.
+            Change::Skipped | Change::Compensating | Change::Revised => Vec::new(),
+            Change::Suspended | Change::Resumed => Vec::new(),
+        },
         Effect::Lifecycle { change: change @ (Change::Suspended | Change::Resumed), .. } => {
             let (what, when) = if *change == Change::Suspended {
                 ("suspended", "suspendedAt")
@@ -212,14 +266,16 @@ fn tellings(active: &Active, effect: &Effect, at: &str) -> Vec<Telling> {
                 ("resumed", "resumedAt")
             };
             let summary = workflow::summary(&active.pinned.definition, &active.state);
-            let tasks = summary.current.iter().map(|path| task(what, when, path, vec![]));
+            let tasks = summary.current.iter().flat_map(|path| task(what, path, vec![]));
             std::iter::once(run(what, when, vec![])).chain(tasks).collect()
         }
         Effect::Lifecycle { change: Change::Started, .. } => {
+            let document = active.pinned.definition.document();
             let definition = json!({
                 "name": document.name, "namespace": document.namespace, "version": document.version,
             });
-            vec![run("started", "startedAt", vec![("definition", definition)])]
+            let started = run("started", "startedAt", vec![("definition", definition)]);
+            vec![started, stands(active, at, RunStatus::Running)]
         }
         Effect::Finished { output } => {
             vec![run("completed", "completedAt", vec![("output", output.clone())])]

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use model::{Run, RunId};
 use serde_json::{Value, json};
-use workflow::{Effect, Event, Revision};
+use workflow::{Effect, Event, History, Revision};
 
+use super::queue::Place;
 use super::{Active, Journal, Pinned, Runs, Told, journal};
 use crate::command::Refusal;
+use crate::operate::refuse_retry;
 
 /// A change of the course of a run.
 #[derive(Clone, Debug)]
@@ -102,9 +104,11 @@ impl Runs {
     pub(crate) fn cancel(&mut self, id: &RunId, by: &str, told: &mut Told) -> Result<(), Refusal> {
         let at = self.now;
         let active = self.active.get_mut(id).ok_or_else(|| not_under_way(id))?;
-        active.begun = true;
         active.run.held_by = None;
-        self.queue.retain(|queued| queued != id);
+        if !std::mem::replace(&mut active.begun, true) {
+            self.queue.remove(&Place::of(&active.run), id);
+            self.queue.count(&active.run);
+        }
         self.tell(id, Event::CancelRequested { by: by.to_owned(), at }, told);
         Ok(())
     }
@@ -131,12 +135,20 @@ impl Runs {
             return Err(Refusal::Moved);
         }
         let history = journal.history(id.as_str());
-        let failed = |step: Option<usize>| match step.or_else(|| workflow::retry_point(&history)) {
-            Some(step) => Ok(step),
-            None => Err(Refusal::Conflict("no step of it failed; name the step".to_owned())),
+        let failed = |step: Option<usize>| match (step, refuse_retry(&run)) {
+            (Some(step), _) => Ok(step),
+            (None, Some(why)) => Err(Refusal::Conflict(why)),
+            (None, None) => workflow::retry_point(&history)
+                .ok_or_else(|| Refusal::Conflict("no step of it failed; name the step".to_owned())),
         };
         let revision = match change {
-            Change::Retry { step, input } => Revision::Retry { step: failed(*step)?, input: input.clone() },
+            Change::Retry { step, input } => {
+                let step = failed(*step)?;
+                Revision::Retry {
+                    step,
+                    input: input.clone().map(|input| with_secrets(input, step, &history)),
+                }
+            }
             Change::Skip { step, output, reason } => {
                 Revision::Skip { step: failed(*step)?, output: output.clone(), reason: reason.clone() }
             }
@@ -169,8 +181,9 @@ impl Runs {
         told.ops.push(active.append(records));
         active.stored_at = active.records;
         // Timers and listenings of the course that was left go; the effects of the new one say which there are.
-        if let Some(left) = self.active.remove(&id) {
-            self.drop_timers(&id, &left.timers);
+        match self.active.remove(&id) {
+            Some(left) => self.drop_timers(&id, &left.timers),
+            None => self.queue.count(&active.run),
         }
         self.listens.drop_run(&id);
         let kept = workflow::pending_effects(&active.state)
@@ -185,6 +198,15 @@ impl Runs {
         self.drain(told);
         Ok(())
     }
+}
+
+/// People are shown the names of secrets; what they send back has them again where the step had them.
+fn with_secrets(mut input: Value, step: usize, history: &History<'_>) -> Value {
+    let steps = workflow::trail(history, usize::MAX).steps;
+    if let Some(shown) = steps.into_iter().find(|s| s.n == step) {
+        model::secret::make_hidden(&mut input, &shown.step.input);
+    }
+    input
 }
 
 fn not_under_way(id: &RunId) -> Refusal {

@@ -122,7 +122,18 @@ fn rules() -> Rules {
 
 /// Stores a workflow of the namespace `test`.
 pub(crate) async fn put(engine: &Engine, name: &str, tasks: &Value) -> Result<Reply, Refusal> {
-    let document = json!({"dsl": "1.0.3", "namespace": "test", "name": name, "version": "1.0.0"});
+    put_as(engine, name, json!({}), tasks).await
+}
+
+/// The same, with metadata.
+pub(crate) async fn put_as(
+    engine: &Engine,
+    name: &str,
+    metadata: Value,
+    tasks: &Value,
+) -> Result<Reply, Refusal> {
+    let document =
+        json!({"dsl": "1.0.3", "namespace": "test", "name": name, "version": "1.0.0", "metadata": metadata});
     let source = json!({"document": document, "do": tasks}).to_string();
     let pinned = engine.read_workflow("test", &source).await.unwrap();
     engine.ask(Asker::system(), Command::Runs(RunCommand::PutWorkflow(Arc::new(pinned)))).await

@@ -1,5 +1,7 @@
 //! The engine over the embedded stores: what its parts promise together.
 
+mod admission;
 mod bed;
 mod faults;
 mod retention;
+mod verify;

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use engine::Engine;
+use engine::command::{Asker, Command};
+use engine::operate::RunCommand;
 use engine::records::Record;
+use engine::runs::StoredDefinition;
 use engine::situation::run_journal;
 use model::{Run, RunId};
 use ports::{Blobs, Query, Store};
@@ -56,15 +60,60 @@ async fn old_runs_go_whole_and_others_stay_whole() {
 
     // What ended runs left goes; what the others name stays, however old.
     outside.clock.set_ahead_ms(101 * DAY_MS);
-    assert_eq!(engine.collect_blobs().await.unwrap().blobs, 230);
+    assert_eq!(engine.collect().await.unwrap().blobs.blobs, 230);
     assert_eq!(blobs_of(&*blobs).await, 2);
     for run in &left {
         engine.stories().story(run, None).await.expect("its journal is whole");
     }
     // And when nobody names them any more, they go too.
     assert_eq!(engine.forget_runs(engine.now()).await.unwrap(), 1);
-    assert_eq!(engine.collect_blobs().await.unwrap().blobs, 1);
+    assert_eq!(engine.collect().await.unwrap().blobs.blobs, 1);
     let run: Run = engine.records().get(open.as_str()).await.unwrap().expect("an open run stays");
     engine.stories().story(&run, None).await.expect("its journal is whole");
+    engine.shutdown().await;
+}
+
+async fn definitions(engine: &Engine) -> usize {
+    engine.records().all::<StoredDefinition>(Query::of(StoredDefinition::KIND), 1_000).await.unwrap().len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn definitions_that_nothing_names_go() {
+    let (folder, outside) = (tempfile::tempdir().unwrap(), Outside::default());
+    let store: Arc<dyn Store> = Arc::new(StateStore::open(folder.path()).unwrap());
+    let (engine, _) = outside.open(folder.path(), Arc::clone(&store)).await;
+    let sleepy = json!([{"sleep": {"wait": {"days": 400}}}]);
+    put(&engine, "sleepy", &sleepy).await.unwrap();
+    for name in ["kept", "gone"] {
+        put(&engine, name, &json!([{"one": {"set": {"of": name}}}])).await.unwrap();
+    }
+    let open = start(&engine, "sleepy", "open").await.unwrap();
+    for name in ["kept", "gone"] {
+        let run = start(&engine, name, name).await.unwrap();
+        ended(&engine, &run).await;
+    }
+    let delete = |name: &str| Command::Runs(RunCommand::DeleteWorkflow(format!("test.{name}")));
+    for name in ["sleepy", "gone"] {
+        engine.ask(Asker::system(), delete(name)).await.unwrap();
+    }
+    assert_eq!(engine.collect().await.unwrap().definitions, 0, "journals name them");
+    assert_eq!(engine.forget_runs(engine.now().plus_ms(1)).await.unwrap(), 2);
+    assert_eq!(engine.collect().await.unwrap().definitions, 0, "they were used a moment ago");
+    outside.clock.set_ahead_ms(DAY_MS);
+    assert_eq!(engine.collect().await.unwrap().definitions, 1);
+    assert_eq!(definitions(&engine).await, 2, "what an open run follows stays, and what new runs would");
+    assert_eq!(engine.collect().await.unwrap().definitions, 0);
+    // One that went is stored again with the next run that follows it.
+    put(&engine, "gone", &json!([{"one": {"set": {"of": "gone"}}}])).await.unwrap();
+    let run = start(&engine, "gone", "again").await.unwrap();
+    ended(&engine, &run).await;
+    assert_eq!(definitions(&engine).await, 3);
+    engine.shutdown().await;
+    drop(engine);
+    let (engine, _) = outside.open(folder.path(), store).await;
+    for id in [&open, &run] {
+        let run: Run = engine.records().get(id.as_str()).await.unwrap().unwrap();
+        engine.stories().story(&run, None).await.expect("its journal is whole");
+    }
     engine.shutdown().await;
 }

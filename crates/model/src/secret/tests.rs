@@ -146,3 +146,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_shown_can_be_put_back_and_nothing_else() {
+    let nonce = nonce(b"run");
+    let token = placeholder(&nonce, "gh", &["token"]);
+    let whole = placeholder(&nonce, "db", &[""; 0]);
+    let hidden =
+        json!({"header": format!("Bearer {token}"), "url": format!("x?{whole}&{token}."), token.as_str(): 1});
+    let mut shown = hidden.clone();
+    make_readable(&mut shown);
+    assert_eq!(
+        shown,
+        json!({"header": "Bearer $secrets.gh.token", "url": "x?$secrets.db&$secrets.gh.token.", "$secrets.gh.token": 1})
+    );
+    let mut back = shown.clone();
+    make_hidden(&mut back, &hidden);
+    assert_eq!(back, hidden);
+    // A secret that the value did not hold stays words, also where its name begins as one that it held.
+    let others =
+        json!(["$secrets.other", "$secrets.gh.token2", "$secrets.db.user", "$secrets.", "$secrets.gh"]);
+    let mut same = others.clone();
+    make_hidden(&mut same, &hidden);
+    assert_eq!(same, others);
+}

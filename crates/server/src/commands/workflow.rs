@@ -308,10 +308,26 @@ async fn approvals(client: &Client, output: &Output, all: bool) -> Result<(), Cl
     Ok(())
 }
 
+/// When a schedule starts runs, as its document says it: `cron 0 7 * * 1`, `every 15 minutes`.
+fn timing(schedule: &Value) -> String {
+    let said = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Object(parts) if parts.values().all(Value::is_number) => {
+            parts.iter().map(|(unit, n)| format!("{n} {unit}")).collect::<Vec<_>>().join(" ")
+        }
+        other => other.to_string(),
+    };
+    let parts = schedule.as_object().into_iter().flatten();
+    parts.map(|(how, what)| format!("{how} {}", said(what))).collect::<Vec<_>>().join(", ")
+}
+
 async fn schedules(client: &Client, output: &Output) -> Result<(), ClientError> {
     let page = client.get("/schedules", &[]).await?;
-    let row =
-        |s: &Value| ["/workflow", "/schedule", "/enabled", "/next", "/last_run"].map(|p| text(s, p)).to_vec();
+    let row = |s: &Value| {
+        let [workflow, enabled, next, last] =
+            ["/workflow", "/enabled", "/next", "/last_run"].map(|p| text(s, p));
+        vec![workflow, timing(&s["schedule"]), enabled, next, last]
+    };
     let head = ["workflow", "schedule", "enabled", "next", "last run"];
     show_list(output, &page, &head, row, "No workflow has a schedule.");
     Ok(())

@@ -96,22 +96,7 @@ const ASYNCAPI_PUBLISH: Object = Object {
 };
 const A2A: Object = Object {
     fields: &[
-        must(
-            "method",
-            Shape::Word(&[
-                "message/send",
-                "message/stream",
-                "tasks/get",
-                "tasks/list",
-                "tasks/cancel",
-                "tasks/resubscribe",
-                "tasks/pushNotificationConfig/set",
-                "tasks/pushNotificationConfig/get",
-                "tasks/pushNotificationConfig/list",
-                "tasks/pushNotificationConfig/delete",
-                "agent/getAuthenticatedExtendedCard",
-            ]),
-        ),
+        must("method", Shape::Word(&model::A2A_METHODS)),
         may("agentCard", Shape::Resource),
         may("server", Shape::Endpoint),
         may("parameters", Shape::MapOrText),

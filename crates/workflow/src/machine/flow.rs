@@ -7,7 +7,6 @@ use super::Machine;
 use super::scope::Extra;
 use crate::definition::{Answer, Definition, Flow, Kind, TaskIndex, Transform};
 use crate::error::WorkflowError;
-use crate::event::Change;
 use crate::state::{Activity, List, Move, Node, NodeId, Purpose, ROOT, RecordedInverse};
 
 /// The tasks a sequence runs.
@@ -100,7 +99,7 @@ impl Machine<'_> {
         self.state.unknown.retain(|unknown, _| {
             !unknown.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         });
-        self.tell(Change::Completed, &path);
+        self.tell_completed(path, &output);
         let parent = active.parent.expect("a task is inside of something");
         self.deliver(parent, node, output, then.unwrap_or_else(|| task.then.clone()));
     }

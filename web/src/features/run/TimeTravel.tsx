@@ -8,6 +8,7 @@ import type { JournalItem, RunDetail } from "@/api/types";
 import { words } from "@/lib/format";
 import { withClock } from "@/lib/time";
 import { Button, IconButton } from "@/ui/Button";
+import { JsonTree } from "@/ui/JsonTree";
 import { Panel } from "@/ui/Panel";
 import { Empty, ErrorView, Skeleton } from "@/ui/States";
 import { Time } from "@/ui/Time";
@@ -38,6 +39,7 @@ export function TimeTravel({ run, at, onAt }: { run: RunDetail; at: number | und
               <span className="num text-xs text-soft">{current + 1} of {records.length}{journal.hasNextPage ? "+" : ""}</span>
             </div>
             <VirtualList label="Journal" items={records} rowHeight={ROW} maxRows={10} focus={current} render={(r, i) => <RecordRow key={r.sequence} record={r} state={i === current ? "here" : i < current ? "past" : "ahead"} onGo={() => { go(i); }} />} />
+            {record && <details className="border-t px-4 py-2 text-sm"><summary className="cursor-pointer text-xs text-soft">Record {record.sequence} as it is written</summary><div className="mt-2"><JsonTree key={record.sequence} label={`Record ${String(record.sequence)}`} value={record.body} /></div></details>}
             {journal.hasNextPage && <div className="border-t p-2 text-center"><Button small busy={journal.isFetchingNextPage} onClick={() => void journal.fetchNextPage()}>Show more records</Button></div>}
           </>
         )}

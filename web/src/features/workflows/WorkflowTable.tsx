@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { CalendarClock, Lock } from "lucide-react";
 import type { WorkflowSummary } from "@/api/types";
 import { plural } from "@/lib/format";
+import { ORIGINS } from "@/lib/origins";
 import { scheduleWords } from "@/lib/schedule-words";
 
 export function WorkflowTable({ items }: { items: readonly WorkflowSummary[] }) {
@@ -17,7 +18,7 @@ export function WorkflowTable({ items }: { items: readonly WorkflowSummary[] }) 
           </span>
           {schedule && <span className="flex items-center gap-1 text-xs text-soft"><CalendarClock aria-hidden className="size-3.5 shrink-0" />{schedule.how} <code className="font-mono">{schedule.what}</code></span>}
           <span className="num w-44 text-xs text-faint">
-            {w.origin === "shipped" ? <span className="flex items-center gap-1"><Lock aria-hidden className="size-3.5" />ships with Homeostat</span> : <>{w.version}, {plural(w.versions, "version")}</>}
+            {w.origin === "own" ? <>{w.version}, {plural(w.versions, "version")}</> : <span className="flex items-center gap-1"><Lock aria-hidden className="size-3.5" />{ORIGINS[w.origin]}</span>}
           </span>
         </li>
       ))}

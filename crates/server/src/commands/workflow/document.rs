@@ -84,6 +84,7 @@ pub(super) fn validate(files: &[std::path::PathBuf], output: &Output) -> Result<
             Ok(Checked { id, tasks, elsewhere }) => {
                 if !output.json {
                     match tasks {
+                        Some(1) => line(format!("{name}: {id} is fine, 1 task")),
                         Some(tasks) => line(format!("{name}: {id} is fine, {tasks} tasks")),
                         None => line(format!(
                             "{name}: {id} is fine as far as it is here; the server fetches the rest when it is saved: {}",
@@ -150,7 +151,7 @@ pub(super) async fn show(client: &Client, name: &str, output: &Output) -> Result
         output::json(&known);
         return Ok(());
     }
-    if text(&known, "/origin") == "shipped" {
+    if text(&known, "/origin") != "own" {
         let page = client.get(&format!("/runbooks/{}", text(&known, "/id")), &[]).await?;
         line(text(&page, "/markdown"));
     } else {

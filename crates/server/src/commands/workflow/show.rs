@@ -73,7 +73,7 @@ pub(super) async fn logs(
                 } else {
                     line(format!(
                         "{:>6}  {}  {}",
-                        item["sequence"],
+                        item["sequence"].to_string(),
                         text(item, "/at"),
                         text(item, "/summary")
                     ));
