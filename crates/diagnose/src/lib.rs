@@ -5,11 +5,15 @@
 //! abnormal), timing (who moved first), change (what was altered just before) and history (what incidents
 //! that looked alike turned out to be), and cites evidence that can be opened again.
 //!
-//! Pure: equal input gives equal output, ids included. No I/O, no clock, no language model. What to do
+//! [`explain`] prepares what a language model may be told of an incident and checks what it answers; nothing of that
+//! comes back into grouping or ranking.
+//!
+//! Pure: equal input gives equal output, ids included. No I/O, no clock, no model is asked here. What to do
 //! about a cause is not decided here. How it works and why: `docs/decisions/0005-diagnosis.md`.
 
 mod classes;
 mod evidence;
+pub mod explain;
 mod group;
 mod impact;
 mod input;

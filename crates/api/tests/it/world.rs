@@ -134,11 +134,13 @@ impl World {
             functions: Vec::new(),
             resources: None,
             subscriber: None,
+            explainer: None,
             actuators: [("machine".to_owned(), Arc::clone(&machine) as Arc<dyn Actuator>)].into(),
         };
         let options = Options {
             rules: rules(),
             detection: detect::Settings::default(),
+            explain: engine::explain::ExplainLimits::default(),
             checkpoint_every: Duration::from_millis(200),
         };
         let engine = Engine::open(ports, options).await.unwrap();

@@ -95,11 +95,13 @@ impl Outside {
             functions: vec![Arc::clone(&self.peer) as Arc<dyn Actuator>],
             resources: None,
             subscriber: None,
+            explainer: None,
             actuators: BTreeMap::new(),
         };
         let options = Options {
             rules: rules(),
             detection: detect::Settings::default(),
+            explain: engine::explain::ExplainLimits::default(),
             checkpoint_every: Duration::from_millis(200),
         };
         (Engine::open(ports, options).await.unwrap(), blobs)
