@@ -6,6 +6,7 @@ mod access;
 mod approvals;
 mod audit;
 mod control;
+mod explain;
 mod guard;
 mod health;
 mod holds;

@@ -138,3 +138,49 @@ pub(super) fn read(body: &Value) -> Option<Read> {
     };
     Some(Read { completion, end })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use model::Secret;
+
+    use super::*;
+
+    /// Computed step by step after the vendor's description with HMAC and SHA-256 of Python's standard library.
+    #[test]
+    fn a_signature_is_what_the_vendors_description_gives() {
+        let key = Held::of(Secret::new(
+            json!({"access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}),
+        ));
+        let url = Url::parse(
+            "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.claude-v2%3A1/converse",
+        )
+        .unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        sign_at(
+            UNIX_EPOCH + Duration::from_secs(1_440_938_160),
+            &mut headers,
+            &url,
+            b"{}",
+            "us-east-1",
+            &key,
+        )
+        .unwrap();
+        assert_eq!(headers["x-amz-date"], "20150830T123600Z");
+        assert_eq!(
+            headers["authorization"],
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/bedrock/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date, Signature=bbed9c3e84fb8b72cc9e7f290769bff49e34377e22a35007cb0001e211d71c7b"
+        );
+    }
+
+    #[test]
+    fn what_is_no_region_is_no_part_of_a_host_name() {
+        for (text, expect) in [("eu-central-1", true), ("", false), ("evil.example/", false), ("EU-1", false)]
+        {
+            assert_eq!(is_region(text), expect, "{text}");
+        }
+    }
+}

@@ -57,6 +57,11 @@ impl Key {
 }
 
 impl Held {
+    #[cfg(test)]
+    pub(super) fn of(secret: Secret) -> Self {
+        Self(secret)
+    }
+
     pub(super) fn is_object(&self) -> bool {
         self.0.expose().is_object()
     }

@@ -6,7 +6,7 @@ use model::{Claim, Drop, ModelHypothesis};
 use serde::Deserialize;
 
 use super::pack::Pack;
-use super::quote::plain;
+use super::quote::{plain, visible};
 
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -215,7 +215,7 @@ impl Sieve<'_> {
         if text.chars().take(TEXT_CHARS_MAX + 1).count() > TEXT_CHARS_MAX {
             return Err(Why::TooLong);
         }
-        let shown = plain(text, TEXT_CHARS_MAX);
+        let shown = visible(text, TEXT_CHARS_MAX);
         let bare: String = shown.chars().filter(|c| !matches!(c, '‹' | '›')).collect();
         let bare = bare.trim();
         if bare.is_empty() {

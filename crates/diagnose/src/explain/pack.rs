@@ -22,6 +22,9 @@ const SAMPLE_CHARS_MAX: usize = 240;
 const SAMPLES_MAX: usize = 3;
 /// Items of a section at most, whatever there is room for.
 const ITEMS_MAX: usize = 40;
+/// Services that are named, and reasons why findings are in one incident.
+const SERVICES_MAX: usize = 12;
+const REASONS_MAX: usize = 4;
 /// What a section costs besides its items.
 const SECTION_TOKENS: u32 = 12;
 
@@ -61,6 +64,10 @@ impl Pack {
         let mut building = Building::new(tokens_max, case.incident);
         let labels = building.evidence(case.incident);
         building.causes(case.incident, &labels);
+        let services = case.incident.services.iter().take(SERVICES_MAX);
+        building.section("services", services.map(|s| name(s).into()).collect());
+        let grouping = case.incident.grouping.iter().take(REASONS_MAX);
+        building.section("why_grouped", grouping.map(|g| line(g).into()).collect());
         building.decisions(case.decisions);
         building.runs(case.runs);
         building.changes(case);
@@ -151,7 +158,6 @@ impl Building {
             "status": incident.status,
             "severity": incident.severity,
             "impact": incident.impact,
-            "services": incident.services.iter().take(12).map(|s| name(s)).collect::<Vec<_>>(),
             "services_count": incident.services.len(),
             "findings_count": incident.findings.len(),
             "findings_firing": incident.firing,
@@ -160,7 +166,6 @@ impl Building {
             "opened": incident.opened_at,
             "resolved": incident.resolved_at,
             "resolution": incident.resolution.as_deref().map(line),
-            "why_grouped": incident.grouping.iter().take(4).map(|g| line(g)).collect::<Vec<_>>(),
         });
         let left = tokens_max.saturating_sub(tokens(&head.to_string()) + SECTION_TOKENS);
         let whole = Map::from_iter([("incident".to_owned(), head)]);

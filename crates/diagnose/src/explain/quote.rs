@@ -21,9 +21,18 @@ pub(crate) fn quoted(text: &str, chars_max: usize) -> String {
 
 /// What of a text can be shown: one line, no marks, no invisible characters, no probable secrets, not too long.
 pub(crate) fn plain(text: &str, chars_max: usize) -> String {
+    line(text, chars_max, mask::masked)
+}
+
+/// The same with what may be secrets in it: for what a model wrote, which was given none.
+pub(crate) fn visible(text: &str, chars_max: usize) -> String {
+    line(text, chars_max, str::to_owned)
+}
+
+fn line(text: &str, chars_max: usize, mask: fn(&str) -> String) -> String {
     let window = end_of(text, chars_max.saturating_mul(LOOK_AHEAD).saturating_add(64));
-    let visible: String = text[..window].chars().filter_map(shown).collect();
-    let masked = mask::masked(&visible);
+    let seen: String = text[..window].chars().filter_map(shown).collect();
+    let masked = mask(&seen);
     let mut line = String::new();
     let mut count = 0;
     for word in masked.split_whitespace() {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// Largest answer of a model as it comes over the wire, in bytes.
 const RESPONSE_BYTES_MAX: usize = 1 << 20;
 /// Least tokens that evidence fits into.
-const PACK_TOKENS_MIN: u32 = 1_000;
+const PACK_TOKENS_MIN: u32 = 2_000;
 
 /// A language model that explains incidents: off unless `enabled`. Evidence is sent to it, telemetry text among it;
 /// nothing that Homeostat decides or does depends on what it answers. Requests keep within `functions.http`.
