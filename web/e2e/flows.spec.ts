@@ -124,3 +124,19 @@ test("a log line never becomes markup, and text is escaped in the address", asyn
   await expect(page.getByText("No line fits")).toBeVisible();
   await expect(page.locator("img")).toHaveCount(0);
 });
+
+test("what a model says of an incident is set apart, cites what can be opened, and can be asked for again", async ({ page }) => {
+  await signIn(page);
+  await page.getByRole("link", { name: /checkout fails 41 %/ }).first().click();
+  const panel = page.getByRole("region", { name: "Explanation" });
+  await expect(panel).toContainText("written by a language model, not by the diagnosis");
+  await expect(panel).toContainText("2 claims dropped: 2 citing evidence that it was not given");
+  await panel.getByRole("button", { name: /^E2: / }).first().click();
+  await expect(page).toHaveURL(/evidence=evd_/);
+  await panel.getByRole("button", { name: "Ask again" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Question, if it is more than an explanation").fill("Did the cache help?");
+  await dialog.getByRole("button", { name: "Ask again" }).click();
+  await expect(panel.getByRole("status")).toContainText("The model is asked");
+  await expect(panel.getByText("Did the cache help?")).toBeVisible({ timeout: 10_000 });
+});

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { components } from "../src/api/schema";
 import { Automation } from "./automation";
 import { Detection } from "./detection";
+import { Explanations, TAKES_MS } from "./explanations";
 import { FAULTS } from "./faults";
 import { id, iso } from "./ids";
 import { GUARDS, PHASES, POLICY_VERSION, RULES, type Story, type Told } from "./incidents";
@@ -33,6 +34,7 @@ function send(kind: string, data: unknown) {
 }
 const changed = (kind: string, what: string) => { send("change", { kind, id: what, revision: sequence }); };
 
+const explanations = new Explanations();
 const automation = new Automation(world, changed);
 const detection = new Detection(world, changed);
 
@@ -44,6 +46,8 @@ function incidentActions(t: Told, session: S["SessionView"]): S["AllowedAction"]
     offer(session, "acknowledge", "Acknowledge", `/incidents/${i.id}/acknowledge`, "operator", over ?? (i.acknowledged_at ? "already acknowledged" : null)),
     offer(session, "resolve", "Resolve", `/incidents/${i.id}/resolve`, "operator", over ?? (i.status === "verifying" || i.status === "mitigating" ? "a run is working on it; cancel the run first" : null)),
   ];
+  const explained = explanations.of(t);
+  actions.push(offer(session, "explain", explained ? "Ask again" : "Explain", `/incidents/${i.id}/explain`, "operator", explained?.state === "asked" ? "the model is asked already" : i.causes.length === 0 ? "the diagnosis is under way" : null));
   if (d?.recommendation) {
     const blocked = over ?? (d.disposition === "proposed" || d.disposition === "escalated" || d.disposition === "scheduled" ? (world.stop.engaged ? "the stop switch is engaged" : null) : `the decision is ${d.disposition}`);
     actions.unshift(offer(session, "approve", "Approve", `/decisions/${d.id}/approve`, "approver", blocked), offer(session, "reject", "Reject", `/decisions/${d.id}/reject`, "approver", blocked));
@@ -88,7 +92,7 @@ function read({ parts, q, session }: Ask): unknown {
     }
     case "changes": return page(world.changes(world.told()).filter((c) => !q.get("service") || c.service === q.get("service")), q);
     case "incidents": {
-      if (b) { const t = toldOf(b); return { incident: t.incident, findings: t.findings.map((f) => detection.view(f, session)), decisions: t.decisions, runs: t.runs, allowed_actions: incidentActions(t, session) }; }
+      if (b) { const t = toldOf(b); return { incident: t.incident, findings: t.findings.map((f) => detection.view(f, session)), decisions: t.decisions, runs: t.runs, explanation: explanations.of(t), allowed_actions: incidentActions(t, session) }; }
       const [status, service, severity] = [q.get("status"), q.get("service"), q.get("severity")];
       return page(world.told().map((t) => world.summary(t)).filter((i) => (!status || i.status === status || (status === "open" && i.status !== "resolved")) && (!service || i.services.includes(service)) && (!severity || i.severity === severity)), q);
     }
@@ -120,6 +124,12 @@ function change({ method, parts, body, session }: Ask): unknown {
   const actor: S["Actor"] = { type: "user", name: session.user.name };
   if (a === "incidents" && c === "acknowledge") { storyOf(b).acknowledgedAt = Date.now(); changed("incident", b); return undefined; }
   if (a === "incidents" && c === "resolve") { Object.assign(storyOf(b), { resolvedAt: Date.now(), resolvedBy: `${session.user.name}: ${text(body.note)}` }); changed("incident", b); return undefined; }
+  if (a === "incidents" && c === "explain") {
+    explanations.ask(b, session.user.name, text(body.question) || null);
+    setTimeout(() => { changed("explanation", b); }, TAKES_MS + 50);
+    changed("explanation", b);
+    return explanations.of(toldOf(b));
+  }
   if (a === "decisions") {
     const t = byDecision(b);
     const s = storyOf(t.incident.id);

@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use engine::command::{AllowedAction, Command, Role, incident_actions};
+use engine::explain::explain_action;
 use engine::records::{Record, name_of};
 use model::{
-    Decision, FailureClass, Finding, Impact, Incident, IncidentId, IncidentStatus, Run, Severity, Step,
-    Timestamp,
+    Decision, Explanation, FailureClass, Finding, Impact, Incident, IncidentId, IncidentStatus, Run,
+    Severity, Step, Timestamp,
 };
 use ports::{Direction, Filter, Index, Query as StoreQuery};
 use serde::{Deserialize, Serialize};
@@ -108,6 +109,8 @@ pub struct IncidentDetail {
     pub decisions: Vec<Decision>,
     /// Its runs, oldest first.
     pub runs: Vec<WorkedRun>,
+    /// What a language model says of it, or why it says nothing; none when none was asked.
+    pub explanation: Option<Explanation>,
     /// What the asker could do.
     pub allowed_actions: Vec<AllowedAction>,
 }
@@ -200,10 +203,13 @@ pub async fn get(
     }
     let active = runs.iter().any(|r| !r.run.status.is_over());
     let mut allowed_actions = incident_actions(&incident, active, asker.role);
+    let explanation = records.get::<Explanation>(&id).await?;
+    let on = app.engine.explaining().is_some();
+    allowed_actions.push(explain_action(on, &incident, explanation.as_ref(), asker.role));
     if let Some(newest) = decisions.last() {
         allowed_actions.extend(engine::command::decision_actions(newest, incident.is_open(), asker.role));
     }
-    Ok(Json(IncidentDetail { incident, findings, decisions, runs, allowed_actions }))
+    Ok(Json(IncidentDetail { incident, findings, decisions, runs, explanation, allowed_actions }))
 }
 
 /// Takes an incident.
@@ -235,6 +241,6 @@ pub async fn resolve(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn incident_id(text: &str) -> Result<IncidentId, Problem> {
+pub(crate) fn incident_id(text: &str) -> Result<IncidentId, Problem> {
     IncidentId::parse(text).map_err(|detail| Problem::invalid("id", detail))
 }

@@ -14,6 +14,7 @@ pub mod changes;
 pub mod decisions;
 pub mod demo;
 pub mod detection;
+pub mod explanations;
 pub mod holds;
 pub mod incidents;
 pub mod ingest;

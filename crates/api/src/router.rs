@@ -22,9 +22,9 @@ use crate::access::{self, Table};
 use crate::app::App;
 use crate::problem::{self, Code, Problem};
 use crate::{
-    approvals, audit, autonomy, bulk, changes, decisions, demo, detection, holds, incidents, ingest, metrics,
-    overview, policy, runbooks, runs, schedules, security, services, session, status, stream, telemetry,
-    tokens, workflows,
+    approvals, audit, autonomy, bulk, changes, decisions, demo, detection, explanations, holds, incidents,
+    ingest, metrics, overview, policy, runbooks, runs, schedules, security, services, session, status,
+    stream, telemetry, tokens, workflows,
 };
 
 #[derive(OpenApi)]
@@ -61,6 +61,7 @@ fn resources(max_body_bytes: usize) -> OpenApiRouter<App> {
         .routes(routes!(incidents::get))
         .routes(routes!(incidents::acknowledge))
         .routes(routes!(incidents::resolve))
+        .routes(routes!(explanations::explain))
         .routes(routes!(decisions::list))
         .routes(routes!(decisions::get))
         .routes(routes!(decisions::approve))

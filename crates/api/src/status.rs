@@ -77,12 +77,18 @@ pub fn components(app: &App) -> Vec<ComponentStatus> {
         0 => None,
         n => Some(("bus", (ComponentState::Degraded, format!("{n} batches could not be read back")))),
     };
+    let explainer = app.engine.explaining().map(|explaining| {
+        let (works, reason) = explaining.status();
+        let state = if works { ComponentState::Running } else { ComponentState::Degraded };
+        ("explainer", (state, reason))
+    });
     let ended = (ComponentState::Quarantined, "has ended; the log says why; restart the process".to_owned());
     let ended = (!app.engine.is_running()).then_some(("loop", ended));
     let mut all: Vec<ComponentStatus> = [("store", store), ("detect", pipeline)]
         .into_iter()
         .chain(ended)
         .chain(corrupt)
+        .chain(explainer)
         .map(|(name, (state, reason))| ComponentStatus { name: name.to_owned(), state, reason })
         .collect();
     all.extend((app.components)());

@@ -39,8 +39,9 @@ struct Tick {
 }
 
 /// Kinds that are shown; the others are of no use to a client, or secret.
-const SHOWN: [&str; 13] = [
+const SHOWN: [&str; 14] = [
     "incident",
+    "explanation",
     "decision",
     "run",
     "approval",

@@ -25,6 +25,9 @@ use std::fmt::Display;
 use ports::{ActionFailure, FailureKind, Retry};
 use serde_json::Value;
 
+pub(crate) use auth::Authentication;
+pub(crate) use http::{Answer, Request, excerpt, place, retry_after_ms, url};
+
 pub use a2a::A2aFunction;
 pub use asyncapi::AsyncApiFunction;
 pub use grpc::GrpcFunction;

@@ -1,4 +1,5 @@
-//! Pollers and clients of the outside: probes, Prometheus scrapes, log tails, `/proc`, the process host.
+//! Pollers and clients of the outside: probes, Prometheus scrapes, log tails, `/proc`, the process host, language
+//! models.
 //!
 //! Everything observed goes through one door, the [`Sink`]; everything that polls is a [`Poll`] kept by
 //! [`Pollers`], which knows whether it works. Formats are read by the crate `receive`.
@@ -7,6 +8,7 @@
 //! over TLS must have installed a rustls provider first (the server does, at its start).
 
 pub mod cursor;
+pub mod explain;
 pub mod follow;
 pub mod functions;
 pub mod host;

@@ -6,7 +6,10 @@
 //! that looked alike turned out to be), and cites evidence that can be opened again. Given what metrics did before
 //! and since ([`Window`]), it also follows excess time and errors down the calls, and can rank without any finding.
 //!
-//! Pure: equal input gives equal output, ids included. No I/O, no clock, no language model. What to do
+//! [`explain`] prepares what a language model may be told of an incident and checks what it answers; nothing of that
+//! comes back into grouping or ranking.
+//!
+//! Pure: equal input gives equal output, ids included. No I/O, no clock, no model is asked here. What to do
 //! about a cause is not decided here. How it works and why:
 //! `docs/decisions/0005-diagnosis.md` and, for what metrics say, `docs/decisions/0015-root-cause.md`.
 
@@ -15,6 +18,7 @@ mod classes;
 pub mod correlate;
 mod departure;
 mod evidence;
+pub mod explain;
 mod group;
 mod impact;
 mod input;

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use model::{
-    AuditRow, Change as ServiceChange, Decision, Finding, Incident, Outcome, Run, RunId, Service, Timestamp,
-    Track,
+    AuditEntry, AuditRow, Change as ServiceChange, Decision, Explanation, Finding, Incident, Outcome, Run,
+    RunId, Service, Timestamp, Track,
 };
 use ports::{
-    Actuator, Blobs, Bus, Clock, Filter, Index, Logs, Query, Resources, Secrets, Series, Store, Subscriber,
-    Topic,
+    Actuator, Blobs, Bus, Clock, Explainer, Filter, Index, Logs, Query, Resources, Secrets, Series, Store,
+    Subscriber, Topic,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ use crate::command::{Asker, Command, Refusal, Reply};
 use crate::detect::{Detect, Progress, Pulse};
 use crate::documents::Documents;
 use crate::drive::{Drive, Message, Overlook};
+use crate::explain::{ExplainLimits, ExplainRefusal, Explaining, Stage, refuse_explain};
 use crate::functions::Functions;
 use crate::operate::RunCommand;
 use crate::records::{EventsSeen, Grants, Record, Records, StopSwitch};
@@ -55,6 +56,8 @@ pub struct Ports {
     pub resources: Option<Arc<dyn Resources>>,
     /// Gives workflows messages of other systems; none when nothing here can.
     pub subscriber: Option<Arc<dyn Subscriber>>,
+    /// A language model that explains incidents; none unless one is set up.
+    pub explainer: Option<Arc<dyn Explainer>>,
     /// What carries out actions, by the name of the host (the source that reports its services).
     pub actuators: BTreeMap<String, Arc<dyn Actuator>>,
 }
@@ -65,6 +68,8 @@ pub struct Options {
     pub rules: Rules,
     /// Detector settings.
     pub detection: Settings,
+    /// What bounds explaining.
+    pub explain: ExplainLimits,
     /// How often positions are saved.
     pub checkpoint_every: Duration,
 }
@@ -83,6 +88,7 @@ pub struct Engine {
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     rules: Rules,
+    explaining: Option<Arc<Explaining>>,
     to_loop: mpsc::Sender<Message>,
     overlook: watch::Receiver<Overlook>,
     pulse: watch::Receiver<Pulse>,
@@ -130,6 +136,7 @@ impl Engine {
         let documents = Arc::new(Documents::new(ports.resources, Arc::clone(&ports.secrets)));
         let functions =
             Arc::new(Functions::new(ports.functions, ports.secrets, ports.subscriber, intake.clone()));
+        let explaining = ports.explainer.map(|model| Arc::new(Explaining::new(model, options.explain)));
         let engine = Self {
             intake,
             records,
@@ -142,6 +149,7 @@ impl Engine {
             bus: Arc::clone(&ports.bus),
             clock: Arc::clone(&ports.clock),
             rules,
+            explaining,
             to_loop: to_loop.clone(),
             overlook: overlook_seen,
             pulse: pulse_seen,
@@ -187,9 +195,61 @@ impl Engine {
                 loop_cancel.cancel();
             }
         });
+        if let Some(stage) = engine.stage() {
+            tasks.spawn(stage.run(cancel.clone()));
+        }
         tasks.spawn(heartbeat(engine.intake.clone(), cancel));
         tasks.close();
         Ok(engine)
+    }
+
+    /// The task that explains incidents, when there is a model.
+    fn stage(&self) -> Option<Stage> {
+        Some(Stage {
+            explaining: Arc::clone(self.explaining.as_ref()?),
+            records: self.records.clone(),
+            clock: Arc::clone(&self.clock),
+            overlook: self.overlook.clone(),
+            to_loop: self.to_loop.clone(),
+        })
+    }
+
+    /// The model that explains incidents; none when none is set up.
+    #[must_use]
+    pub fn explaining(&self) -> Option<&Explaining> {
+        self.explaining.as_deref()
+    }
+
+    /// Asks the model about an incident, with a question or for an explanation. The answer comes later, into the
+    /// document of the incident's explanation.
+    ///
+    /// # Errors
+    /// There is no model or no such incident, it cannot be asked now, or too much was asked.
+    pub async fn explain(
+        &self,
+        asker: Asker,
+        incident: &str,
+        question: Option<String>,
+    ) -> Result<Explanation, ExplainRefusal> {
+        let found = self.records.get::<Incident>(incident).await?;
+        let found = found.ok_or_else(|| Refusal::NotFound(format!("there is no incident {incident}")))?;
+        let Some(explaining) = &self.explaining else {
+            let reason = refuse_explain(false, &found, None).unwrap_or_default();
+            return Err(Refusal::Conflict(reason).into());
+        };
+        let now = self.clock.now();
+        let explanation = explaining.ask(&self.records, &asker, &found, question, now).await?;
+        let entry = AuditEntry {
+            at: now,
+            actor: asker.actor,
+            action: "explanation.asked".to_owned(),
+            subject: found.id.to_string(),
+            details: serde_json::json!({"provider": explanation.provider, "model": explanation.model,
+                "question": explanation.question}),
+            correlation_id: Some(found.correlation_id),
+        };
+        self.ask(Asker::system(), Command::Audit(entry)).await?;
+        Ok(explanation)
     }
 
     /// Takes signals.

@@ -2,7 +2,8 @@
 //!
 //! `situation.rs` holds the loop's state and is pure: a message goes in, effects come out. `drive.rs` commits
 //! those effects and only then lets them happen. `handle.rs` is the engine as others see it. Thinking is in
-//! the crates `detect`, `diagnose`, `decide` and `workflow`; this crate orders it and makes it durable.
+//! the crates `detect`, `diagnose`, `decide` and `workflow`; this crate orders it and makes it durable. `explain.rs` stands
+//! beside the loop: what a language model writes is stored and shown, and never read by a stage.
 
 pub mod act;
 pub mod audit;
@@ -13,6 +14,7 @@ pub mod detect;
 pub mod diagnose;
 mod documents;
 pub mod drive;
+pub mod explain;
 mod functions;
 pub mod handle;
 pub mod learn;

@@ -373,6 +373,12 @@ impl Situation {
     ) -> Result<(Reply, Effects), Refusal> {
         self.set_now(now);
         let mut effects = Effects::default();
+        // A line in the audit log is no reason to look at incidents: what happens elsewhere must not move a decision.
+        if let Command::Audit(entry) = command {
+            self.audit(entry, &mut effects);
+            self.finish(&mut effects);
+            return Ok((Reply::Done, effects));
+        }
         let reply = match command {
             Command::Acknowledge(id) => self.acknowledge(&id, asker, &mut effects)?,
             Command::Resolve(id, note) => self.resolve_by_hand(&id, &note, asker, &mut effects)?,
@@ -384,10 +390,7 @@ impl Situation {
             Command::Runs(command) => self.command_runs(command, asker, &mut effects)?,
             Command::SetGrants(items) => self.set_grants(items, asker, &mut effects),
             Command::SetStop(engaged, reason) => self.set_stop(engaged, reason, asker, &mut effects),
-            Command::Audit(entry) => {
-                self.audit(entry, &mut effects);
-                Reply::Done
-            }
+            Command::Audit(_) => Reply::Done,
             Command::Services(source, services) => {
                 let reply = self.set_services(&source, services, &mut effects);
                 self.runs.set_graph(self.graph());

@@ -6,6 +6,7 @@
 pub mod action;
 pub mod audit;
 pub mod decision;
+pub mod explanation;
 pub mod finding;
 pub mod graph;
 pub mod id;
@@ -21,6 +22,10 @@ pub use action::{A2A_METHODS, ActionCall, ActionSpec, BlastRadius, Inverse, Reco
 pub use audit::{Actor, AuditEntry, AuditRow};
 pub use decision::{
     Autonomy, AutonomyGrant, ConfidenceReport, Decision, Disposition, GuardReport, RuleReport, Verdict,
+};
+pub use explanation::{
+    Citation, CitationKind, Claim, Drop, Exchange, Explanation, ExplanationState, ModelAnswer,
+    ModelHypothesis, ModelUsage,
 };
 pub use finding::{Band, Direction, Feedback, Finding, FindingKind, FindingState, Judgement, Subject};
 pub use graph::{Edge, ServiceGraph};

@@ -10,6 +10,7 @@ pub mod clock;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod error;
+pub mod explainer;
 pub mod leases;
 pub mod logs;
 pub mod resources;
@@ -23,6 +24,7 @@ pub use blobs::{BlobId, BlobPage, Blobs, Collected, StoredBlob};
 pub use bus::{Bus, Offset, Topic};
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, Result, Retry};
+pub use explainer::{Completion, Explainer, ExplainerFailure, ExplainerFault, Prompt};
 pub use leases::{Lease, Leases};
 pub use logs::{LogPage, LogQuery, Logs, Order};
 pub use resources::Resources;

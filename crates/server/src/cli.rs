@@ -143,6 +143,17 @@ pub(crate) enum Incident {
         /// Its id.
         id: String,
     },
+    /// What the language model says of an incident; asks it if it was not asked yet. Decides nothing.
+    Explain {
+        /// Its id.
+        id: String,
+        /// Ask again, although there is an answer.
+        #[arg(long)]
+        again: bool,
+        /// Ask this, not for an explanation.
+        #[arg(long)]
+        question: Option<String>,
+    },
 }
 
 /// Decisions.

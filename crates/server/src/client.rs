@@ -54,6 +54,9 @@ pub(crate) enum ClientError {
         /// What it is.
         status: String,
     },
+    /// A language model was asked and there is no answer.
+    #[error("there is no explanation: {0}")]
+    Unexplained(String),
     /// The answer is not what it should be.
     #[error("{0} answered something that is no JSON; is it a Homeostat server?")]
     Garbled(String),

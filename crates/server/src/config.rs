@@ -3,6 +3,8 @@
 //! The reference in `docs/reference/configuration.md` is generated from these types. Unknown keys are
 //! refused: a typo must not silently mean the default.
 
+mod explainer;
+
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,8 @@ use connect::functions::run::RunPolicy;
 use connect::functions::{Egress, Limits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use explainer::Explainer;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) workflows: Workflows,
     /// What workflows may reach and run.
     pub(crate) functions: Functions,
+    /// A language model that explains incidents.
+    pub(crate) explainer: Explainer,
     /// Business hours, change freezes and maintenance windows (UTC).
     pub(crate) calendar: engine::calendar::Calendar,
     /// Its own log.
@@ -407,8 +413,8 @@ pub(crate) enum ConfigError {
 }
 
 /// Sections whose scalar options can be set by `HOMEOSTAT_<SECTION>_<OPTION>`.
-const SECTIONS: [&str; 9] =
-    ["server", "data", "retention", "loop", "detect", "rules", "workflows", "log", "machine"];
+const SECTIONS: [&str; 10] =
+    ["server", "data", "retention", "loop", "detect", "rules", "workflows", "explainer", "log", "machine"];
 
 impl Config {
     /// Reads a file (none: defaults only) and applies the environment.

@@ -248,6 +248,8 @@ async fn open(
     let actuators =
         clients.iter().map(|(url, client)| (url.clone(), Arc::clone(client) as Arc<dyn Actuator>)).collect();
     let cursors = Arc::new(StoreCursors(Arc::clone(&store) as Arc<dyn ports::Store>));
+    let secrets = secrets(config);
+    let explainer = explainer(config, &secrets)?;
     let outside = outside(config, Arc::clone(&store) as Arc<dyn ports::Store>, Arc::clone(clock)).await?;
     let ports = Ports {
         store,
@@ -256,10 +258,11 @@ async fn open(
         logs: Arc::new(logs),
         clock: Arc::clone(clock),
         blobs: Arc::new(blobs),
-        secrets: secrets(config),
+        secrets,
         functions: outside.functions,
         resources: Some(outside.resources),
         subscriber: Some(outside.subscriber),
+        explainer,
         actuators,
     };
     Ok((ports, cursors, clients))
@@ -272,6 +275,16 @@ fn secrets(config: &Config) -> Arc<dyn Secrets> {
         stores.push(Arc::new(FolderSecrets::new(folder.clone())));
     }
     Arc::new(LayeredSecrets::new(stores))
+}
+
+/// The language model, if one is set up: it keeps within the same egress rules as workflows.
+fn explainer(
+    config: &Config,
+    secrets: &Arc<dyn Secrets>,
+) -> Result<Option<Arc<dyn ports::Explainer>>, StartError> {
+    let bounds = config.functions.http.limits().map_err(StartError::Connect)?;
+    let variable = |name: &str| std::env::var(name).ok();
+    config.explainer.open(bounds, Arc::clone(secrets), variable).map_err(StartError::Connect)
 }
 
 /// What workflows reach beyond the hosts.
@@ -346,6 +359,7 @@ fn options(config: &Config) -> Result<Options, StartError> {
     Ok(Options {
         rules,
         detection: config.detect.clone(),
+        explain: config.explainer.limits(),
         checkpoint_every: Duration::from_millis(u64::from(patience.checkpoint_ms)),
     })
 }

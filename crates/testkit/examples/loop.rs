@@ -71,11 +71,13 @@ async fn open(dir: &Path) -> Result<(Engine, Arc<StateStore>), Failed> {
         functions: Vec::new(),
         resources: None,
         subscriber: None,
+        explainer: None,
         actuators: BTreeMap::new(),
     };
     let options = Options {
         rules: rules(&root, &policies, Autonomy::Propose, demo_patience())?,
         detection: detect::Settings::default(),
+        explain: engine::explain::ExplainLimits::default(),
         checkpoint_every: Duration::from_secs(5),
     };
     Ok((Engine::open(ports, options).await?, store))

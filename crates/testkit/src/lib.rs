@@ -17,7 +17,7 @@ mod transcript;
 
 pub use host::{Host, LedgerEntry, action_specs};
 pub use memory::Memory;
-pub use player::{Played, play};
+pub use player::{Beside, Played, play, play_beside};
 pub use random::Random;
 pub use rules::{demo_patience, rules};
 pub use script::{Expectation, Happening, Script, ScriptError, Step, When};

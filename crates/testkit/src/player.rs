@@ -9,7 +9,8 @@ use engine::command::{Asker, Command, Role};
 use engine::observation::Observations;
 use engine::situation::{Dispatch, Effects, Rules, Situation};
 use model::{
-    Actor, AuditRow, CorrelationId, Decision, Disposition, Incident, RunId, Signal, Timestamp, Track,
+    Actor, AuditEntry, AuditRow, CorrelationId, Decision, Disposition, Incident, RunId, Signal, Timestamp,
+    Track,
 };
 
 use crate::host::{Host, action_specs};
@@ -41,6 +42,14 @@ pub struct Played {
     pub tracks: Vec<Track>,
     /// The host, with its ledger.
     pub host: Host,
+    /// Everything that was stored.
+    pub memory: Memory,
+}
+
+/// Something that works beside the loop: it sees what was stored, may store more, and leaves lines in the audit log.
+pub trait Beside {
+    /// After each commit of the loop.
+    fn stored(&mut self, now: Timestamp, memory: &mut Memory) -> Vec<AuditEntry>;
 }
 
 struct Batch {
@@ -75,11 +84,18 @@ struct Player<'a> {
     kill: bool,
     first_fault: Option<i64>,
     broken: Vec<String>,
+    beside: Option<&'a mut dyn Beside>,
 }
 
 /// Plays a script by these rules.
 #[must_use]
 pub fn play(script: &Script, rules: &Rules) -> Played {
+    play_beside(script, rules, None)
+}
+
+/// The same with something that works beside the loop.
+#[must_use]
+pub fn play_beside(script: &Script, rules: &Rules, beside: Option<&mut dyn Beside>) -> Played {
     let shop = Shop::new(script.seed);
     let detection = Detection::new(detect::Settings::default());
     let checkpoint = detection.snapshot();
@@ -98,6 +114,7 @@ pub fn play(script: &Script, rules: &Rules) -> Played {
         kill: false,
         first_fault: None,
         broken: Vec::new(),
+        beside,
         shop,
     };
     while player.shop.elapsed_ms() < script.until_ms {
@@ -160,6 +177,7 @@ impl Player<'_> {
             self.broken.push(format!("a commit at {} ms was refused: {reason}", self.ms()));
         }
         self.transcript.take(self.ms(), &effects.ops, &self.memory);
+        self.work_beside();
         for dispatch in effects.calls {
             self.dispatch(dispatch);
         }
@@ -169,6 +187,21 @@ impl Player<'_> {
         }
         if std::mem::take(&mut self.kill) {
             self.sleep();
+        }
+    }
+
+    /// What works beside the loop leaves lines in the audit log, as a message of its own.
+    fn work_beside(&mut self) {
+        let now = self.shop.now();
+        let Some(beside) = &mut self.beside else { return };
+        let entries = beside.stored(now, &mut self.memory);
+        for entry in entries {
+            let Some(life) = &mut self.life else { return };
+            let command = Command::Audit(entry);
+            let Ok((_, effects)) = life.situation.command(now, &Asker::system(), command) else { continue };
+            if let Err(reason) = self.memory.commit(&effects.ops) {
+                self.broken.push(format!("a line of the audit log was refused: {reason}"));
+            }
         }
     }
 
@@ -344,6 +377,7 @@ impl Player<'_> {
             incidents,
             tracks: self.memory.all(),
             host: self.host,
+            memory: self.memory,
         }
     }
 

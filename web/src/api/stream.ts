@@ -19,6 +19,7 @@ const RETRY_MAX_MS = 15_000;
 export function staleKeys({ kind, id }: ChangeEvent): unknown[][] {
   switch (kind) {
     case "incident": return [["incident", id], ["incidents"], ["overview"], ["map"]];
+    case "explanation": return [["incident", id]];
     case "decision": return [["incident"], ["overview"]];
     case "run": return [["run", id], ["runs"], ["incident"]];
     case "approval": return [["approvals"], ["run"]];

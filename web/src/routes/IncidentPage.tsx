@@ -7,6 +7,7 @@ import { DecisionCard } from "@/features/decisions/DecisionCard";
 import { WhyPanel } from "@/features/decisions/WhyPanel";
 import { Causes } from "@/features/incidents/Causes";
 import { EvidenceList } from "@/features/incidents/EvidenceList";
+import { ExplanationPanel } from "@/features/incidents/Explanation";
 import { Findings } from "@/features/incidents/Findings";
 import { IncidentHead } from "@/features/incidents/IncidentHead";
 import { LifeLine } from "@/features/incidents/LifeLine";
@@ -22,14 +23,16 @@ export function IncidentPage() {
   const search = route.useSearch();
   const navigate = useNavigate();
   const { data } = useSuspenseQuery(incidentQuery(id));
-  const { incident, findings, decisions, runs, allowed_actions } = data;
+  const { incident, findings, decisions, runs, explanation, allowed_actions } = data;
+  // Asking the model is offered where its answer stands.
+  const [explain, actions] = [allowed_actions.filter((a) => a.name === "explain"), allowed_actions.filter((a) => a.name !== "explain")];
   const latest = decisions.at(-1);
   const recommendation = incident.recommendations.find((r) => r.id === latest?.recommendation) ?? incident.recommendations.at(-1);
   const show = (change: { why?: string; evidence?: string }) => void navigate({ to: "/incidents/$id", params: { id }, search: { ...search, ...change }, replace: true, resetScroll: false });
   const why = search.why ? (decisions.find((d) => d.id === search.why) ?? latest) : undefined;
   return (
     <>
-      <IncidentHead incident={incident} actions={<ActionBar actions={allowed_actions} context={recommendation?.title ?? incident.title} />} />
+      <IncidentHead incident={incident} actions={<ActionBar actions={actions} context={recommendation?.title ?? incident.title} />} />
       <LifeLine incident={incident} runs={runs} />
       {/* On a narrow screen what was decided comes first, then why it happened, then the story. */}
       <div className="mt-5 grid items-start gap-5 xl:grid-cols-[minmax(0,1.6fr)_minmax(0,1fr)] xl:grid-rows-[auto_1fr]">
@@ -39,6 +42,7 @@ export function IncidentPage() {
         </div>
         <div className="min-w-0 space-y-5 xl:col-start-1 xl:row-span-2 xl:row-start-1">
           <Causes incident={incident} onEvidence={(evidence) => { show({ evidence }); }} />
+          <ExplanationPanel explanation={explanation} refusal={explain.find((a) => !a.allowed)?.reason ?? null} actions={<ActionBar small actions={explain} context={incident.title} />} onEvidence={(evidence) => { show({ evidence }); }} />
           <EvidenceList incident={incident} open={search.evidence} onOpen={(evidence) => { show({ evidence }); }} />
           <Findings items={findings} actions={(f) => <ActionBar small actions={f.allowed_actions} context={tie(f.summary)} />} />
         </div>

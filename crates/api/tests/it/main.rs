@@ -7,6 +7,7 @@ mod approvals;
 mod audit;
 mod control;
 mod detection;
+mod explain;
 mod guard;
 mod health;
 mod holds;

@@ -16,7 +16,7 @@ use engine::records::Grants;
 use engine::situation::{Patience, Rules};
 use engine::{Engine, Options, Ports};
 use model::{ActionCall, ActionSpec, Autonomy, AutonomyGrant, BlastRadius, Timestamp};
-use ports::{ActionFailure, ActionResult, Actuator, Clock, FailureKind, Op, Retry, Store};
+use ports::{ActionFailure, ActionResult, Actuator, Clock, Explainer, FailureKind, Op, Retry, Store};
 use serde_json::{Value, json};
 use store_embedded::{BlobFolder, BlobOptions, BusLog, BusOptions, StateStore};
 use telemetry_embedded::{LogStore, SeriesStore};
@@ -115,7 +115,16 @@ impl World {
         Self::open(tempfile::tempdir().unwrap(), ops).await
     }
 
+    /// With a language model.
+    pub(crate) async fn explained(model: Arc<dyn Explainer>, ops: Vec<Op>) -> Self {
+        Self::open_with(tempfile::tempdir().unwrap(), ops, Some(model)).await
+    }
+
     pub(crate) async fn open(folder: TempDir, ops: Vec<Op>) -> Self {
+        Self::open_with(folder, ops, None).await
+    }
+
+    async fn open_with(folder: TempDir, ops: Vec<Op>, explainer: Option<Arc<dyn Explainer>>) -> Self {
         let path = folder.path();
         let store: Arc<dyn Store> = Arc::new(StateStore::open(path).unwrap());
         if !ops.is_empty() {
@@ -134,11 +143,13 @@ impl World {
             functions: Vec::new(),
             resources: None,
             subscriber: None,
+            explainer,
             actuators: [("machine".to_owned(), Arc::clone(&machine) as Arc<dyn Actuator>)].into(),
         };
         let options = Options {
             rules: rules(),
             detection: detect::Settings::default(),
+            explain: engine::explain::ExplainLimits::default(),
             checkpoint_every: Duration::from_millis(200),
         };
         let engine = Engine::open(ports, options).await.unwrap();

@@ -24,7 +24,7 @@ pub(crate) use content::{Encoded, encode, flat, multipart};
 pub use exchange::Web;
 pub(crate) use exchange::read as read_answer;
 pub(crate) use exchange::{Answer, IDEMPOTENCY_KEY, Opened, Request, idempotency_key, random_id, url};
-pub(crate) use failure::{excerpt, place};
+pub(crate) use failure::{excerpt, place, retry_after_ms};
 pub(crate) use sender::Sender;
 
 /// Headers that the client sets itself; another value would make a message that peers read differently than we do.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use decide::Policy;
 use engine::command::{Asker, Command, Refusal, Reply};
+use engine::explain::ExplainLimits;
 use engine::operate::RunCommand;
 use engine::records::Grants;
 use engine::runs::Limits;
@@ -16,7 +17,9 @@ use engine::situation::{Patience, Rules};
 use engine::{Engine, Options, Ports};
 use manifest::Runbooks;
 use model::{ActionCall, ActionSpec, Inverse, Run, RunId, Timestamp};
-use ports::{ActionFailure, ActionResult, Actuator, Blobs, Clock, FailureKind, Retry, Store, SystemClock};
+use ports::{
+    ActionFailure, ActionResult, Actuator, Blobs, Clock, Explainer, FailureKind, Retry, Store, SystemClock,
+};
 use serde_json::{Value, json};
 use store_embedded::{BlobFolder, BlobOptions, BusLog, BusOptions};
 use telemetry_embedded::{LogStore, SeriesStore};
@@ -78,6 +81,8 @@ impl Actuator for Peer {
 pub(crate) struct Outside {
     pub(crate) clock: Arc<MovedClock>,
     pub(crate) peer: Arc<Peer>,
+    pub(crate) explainer: Option<Arc<dyn Explainer>>,
+    pub(crate) explain: ExplainLimits,
 }
 
 impl Outside {
@@ -95,11 +100,13 @@ impl Outside {
             functions: vec![Arc::clone(&self.peer) as Arc<dyn Actuator>],
             resources: None,
             subscriber: None,
+            explainer: self.explainer.clone(),
             actuators: BTreeMap::new(),
         };
         let options = Options {
             rules: rules(),
             detection: detect::Settings::default(),
+            explain: self.explain.clone(),
             checkpoint_every: Duration::from_millis(200),
         };
         (Engine::open(ports, options).await.unwrap(), blobs)

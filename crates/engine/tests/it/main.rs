@@ -2,6 +2,7 @@
 
 mod admission;
 mod bed;
+mod explain;
 mod faults;
 mod retention;
 mod verify;

@@ -1,10 +1,16 @@
 //! `homeostat incident`.
 
-use serde_json::Value;
+use std::time::Duration;
+
+use serde_json::{Value, json as object};
 
 use crate::cli::{Incident, Output};
 use crate::client::{Client, ClientError};
-use crate::output::{json, line, table, text};
+use crate::output::{json, line, progress, table, text};
+
+/// How often the answer of the model is looked for, and how often at most.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOKS_MAX: usize = 600;
 
 /// Lists incidents or shows one.
 ///
@@ -35,8 +41,81 @@ pub(crate) async fn run(command: Incident, output: &Output) -> Result<(), Client
                 show(&detail);
             }
         }
+        Incident::Explain { id, again, question } => {
+            let explanation = explain(&client, &id, again, question).await?;
+            if output.json {
+                json(&explanation);
+            } else {
+                show_explanation(&explanation["answer"]);
+            }
+        }
     }
     Ok(())
+}
+
+/// The newest explanation, asked for where there is none or another one is wanted.
+async fn explain(
+    client: &Client,
+    id: &str,
+    again: bool,
+    question: Option<String>,
+) -> Result<Value, ClientError> {
+    let path = format!("/incidents/{id}");
+    let mut known = client.get(&path, &[]).await?["explanation"].take();
+    let waits = |e: &Value| e["state"] == "asked";
+    let answered = known["state"] == "ready";
+    if question.is_some() || (!waits(&known) && (again || !answered)) {
+        known = client.post(&format!("{path}/explain"), &object!({"question": question})).await?;
+    }
+    for _ in 0..LOOKS_MAX {
+        if !waits(&known) {
+            break;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+        known = client.get(&path, &[]).await?["explanation"].take();
+    }
+    match known["state"].as_str() {
+        Some("ready") => Ok(known),
+        Some("asked") => {
+            Err(ClientError::Unexplained("the model is still asked; look again later".to_owned()))
+        }
+        Some("deferred") => {
+            let (reason, at) = (text(&known, "/reason"), text(&known, "/retry_at"));
+            Err(ClientError::Unexplained(format!("{reason}; it is asked again at {at}")))
+        }
+        _ => Err(ClientError::Unexplained(text(&known, "/reason"))),
+    }
+}
+
+fn show_explanation(answer: &Value) {
+    progress(&format!(
+        "Written by a language model ({} {}), not by the diagnosis. Check what it cites.",
+        text(answer, "/provider"),
+        text(answer, "/model")
+    ));
+    let items = |name: &str| answer[name].as_array().cloned().unwrap_or_default();
+    for claim in items("summary") {
+        line(format!("{} [{}]", text(&claim, "/text"), text(&claim, "/evidence")));
+    }
+    let percent = |h: &Value| format!("{:.0} %", h["confidence"].as_f64().unwrap_or(0.0) * 100.0);
+    let cells = |h: &Value| vec![percent(h), text(h, "/text"), text(h, "/evidence")];
+    table(
+        &["says", "hypothesis", "cites"],
+        items("hypotheses").iter().map(cells).collect(),
+        "No hypothesis.",
+    );
+    for check in items("next_checks") {
+        line(format!("Look at: {} [{}]", text(&check, "/text"), text(&check, "/evidence")));
+    }
+    let cited = items("citations");
+    let cited =
+        cited.iter().map(|c| vec![text(c, "/label"), text(c, "/kind"), text(c, "/title"), text(c, "/id")]);
+    table(&["", "", "cited", "id"], cited.collect(), "");
+    let dropped: Vec<String> =
+        items("dropped").iter().map(|d| format!("{} {}", d["count"], text(d, "/reason"))).collect();
+    if !dropped.is_empty() {
+        line(format!("Dropped claims: {}", dropped.join(", ")));
+    }
 }
 
 fn row(incident: &Value) -> Vec<String> {

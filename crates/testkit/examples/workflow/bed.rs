@@ -53,12 +53,14 @@ impl Bed {
             ],
             resources: None,
             subscriber: None,
+            explainer: None,
             actuators: BTreeMap::new(),
         };
         let policies = ["default".to_owned(), "demo".to_owned()];
         let options = Options {
             rules: rules(&root, &policies, Autonomy::Propose, demo_patience())?,
             detection: detect::Settings::default(),
+            explain: engine::explain::ExplainLimits::default(),
             checkpoint_every: Duration::from_secs(5),
         };
         Ok(Self { engine: Engine::open(ports, options).await?, store, outside })

@@ -19,6 +19,7 @@ const FORMS: Record<string, Form> = {
   "approvals.reject": { look: "secondary", ask: "The run goes on as its workflow says for a refusal; where it says nothing, it ends and what it did is undone.", fields: [note(true)] },
   acknowledge: { look: "secondary", ask: "You take this incident. Automation goes on as the policy says; people see that someone looks.", fields: [] },
   resolve: { look: "secondary", ask: "Say that it is over. Findings that still fire will open a new incident.", fields: [{ kind: "text", name: "note", label: "What ended it", required: true }] },
+  explain: { look: "secondary", ask: "The evidence of this incident is sent to the language model that is set up. Its answer is checked against the evidence and shown here; it decides nothing.", fields: [{ kind: "text", name: "question", label: "Question, if it is more than an explanation", required: false }] },
   pause: { look: "secondary", ask: "The run finishes what it already asked for and asks for nothing more, until someone resumes it.", fields: [reason(false)] },
   resume: { look: "primary", ask: "The run goes on from where it was paused.", fields: [] },
   cancel: { look: "secondary", danger: true, ask: "The run ends after its current step. What it did so far is undone in reverse order, where an inverse exists.", fields: [reason(false)] },

@@ -11,7 +11,7 @@ export function Findings({ items, actions }: { items: readonly FindingView[]; ac
     <Panel flush title="Findings" hint={`${String(items.filter((f) => f.state === "firing").length)} of ${String(items.length)} still firing`}>
       <ul>
         {items.map((f) => (
-          <li key={f.id} className="grid grid-cols-[auto_minmax(0,1fr)_auto] gap-x-3 border-b px-4 py-2.5 last:border-b-0">
+          <li key={f.id} id={f.id} className="grid grid-cols-[auto_minmax(0,1fr)_auto] gap-x-3 border-b px-4 py-2.5 last:border-b-0">
             <span><Status kind="severity" value={f.severity} iconOnly /></span>
             <div className="min-w-0">
               <p className="text-sm wrap-anywhere">{tie(f.summary)}</p>

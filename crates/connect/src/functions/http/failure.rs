@@ -75,6 +75,17 @@ fn wait(text: &str) -> Option<String> {
     rfc2822::parse(text).ok().map(|date| format!("until {}", date.timestamp()))
 }
 
+/// `Retry-After` as milliseconds from now.
+pub(crate) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(seconds.saturating_mul(1_000));
+    }
+    let date = rfc2822::parse(text).ok()?.timestamp();
+    let ms = date.as_millisecond().saturating_sub(jiff::Timestamp::now().as_millisecond());
+    Some(u64::try_from(ms).unwrap_or(0))
+}
+
 /// What a body says of a failure: the detail of an RFC 9457 problem, the message that most APIs give, or its beginning.
 pub(crate) fn excerpt(body: &[u8]) -> String {
     let said = serde_json::from_slice::<Value>(body).ok().and_then(|value| {
