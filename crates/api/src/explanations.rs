@@ -7,7 +7,6 @@ use engine::command::Role;
 use engine::explain::ExplainRefusal;
 use model::Explanation;
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::app::App;
 use crate::auth::Caller;

@@ -208,7 +208,7 @@ pub(crate) fn carries(callee: FindingKind, caller: FindingKind) -> f64 {
 /// What remains of the suspicion against a service for a kind of finding once a callee explains it.
 pub(crate) fn own_share(kind: FindingKind) -> f64 {
     match kind {
-        ErrorRate | Latency | LogNewPattern | MetricAnomaly => 0.06,
+        ErrorRate | Latency | LogNewPattern | LogAnomaly | MetricAnomaly => 0.06,
         ProbeFailure => 0.35,
         CpuSaturation | LogBurst => 0.5,
         MemoryLeak => 0.8,

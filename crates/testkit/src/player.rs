@@ -84,7 +84,7 @@ struct Player<'a> {
     kill: bool,
     first_fault: Option<i64>,
     broken: Vec<String>,
-    beside: Option<&'a mut dyn Beside>,
+    beside: Option<&'a mut (dyn Beside + 'a)>,
 }
 
 /// Plays a script by these rules.
@@ -95,7 +95,11 @@ pub fn play(script: &Script, rules: &Rules) -> Played {
 
 /// The same with something that works beside the loop.
 #[must_use]
-pub fn play_beside(script: &Script, rules: &Rules, beside: Option<&mut dyn Beside>) -> Played {
+pub fn play_beside<'a>(
+    script: &'a Script,
+    rules: &'a Rules,
+    beside: Option<&'a mut (dyn Beside + 'a)>,
+) -> Played {
     let shop = Shop::new(script.seed);
     let detection = Detection::new(detect::Settings::default());
     let checkpoint = detection.snapshot();
