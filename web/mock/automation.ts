@@ -225,7 +225,7 @@ export class Automation {
       const wanted = body as unknown as HoldRequest;
       const name = wanted.scope === "all" ? null : wanted.name;
       this.holds = this.holds.filter((h) => h.scope !== wanted.scope || (h.scope === "all" ? null : h.name) !== name);
-      if (wanted.held) this.holds.push({ ...(wanted.scope === "all" ? { scope: "all" as const } : { scope: wanted.scope, name: wanted.name }), reason: wanted.reason ?? "", by, at: iso(now) });
+      if (wanted.held) this.holds.push({ ...(wanted.scope === "all" ? { scope: "all" as const } : { scope: wanted.scope, name: name ?? "" }), reason: wanted.reason ?? "", by, at: iso(now) });
       this.world.record({ type: "user", name: by }, "holds.updated", "holds");
       this.changed("hold", "holds");
       return this.holdsView(session);

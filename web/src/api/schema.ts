@@ -653,7 +653,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The journal of a run, one line for each event. */
+        /** The journal of a run, its events with one line each. A page of large events ends early. */
         get: operations["list_run_journal"];
         put?: never;
         post?: never;
@@ -1905,12 +1905,21 @@ export interface components {
             reason: string;
         };
         /** @description A hold to set or lift. */
-        HoldRequest: components["schemas"]["Scope"] & {
+        HoldRequest: {
             /** @description Whether it shall be held. */
             held: boolean;
+            /** @description The service or workflow; nothing for every run. */
+            name?: string | null;
             /** @description Why. */
             reason?: string;
+            /** @description What it holds. */
+            scope: components["schemas"]["HoldScope"];
         };
+        /**
+         * @description What kind of thing is held.
+         * @enum {string}
+         */
+        HoldScope: "all" | "service" | "workflow";
         /** @description Holds in force. */
         HoldsView: {
             /** @description What the asker could do. */
@@ -2078,6 +2087,11 @@ export interface components {
         JournalItem: {
             /** @description When it happened. */
             at: components["schemas"]["Timestamp"];
+            /**
+             * @description The event as it is in the journal, without what only the engine needs of it: the state in a snapshot, and the
+             *     number that chance comes from.
+             */
+            body: Record<string, unknown>;
             /** @description Sequence of its record. */
             sequence: number;
             /** @description What happened and what came of it. */
@@ -2182,7 +2196,7 @@ export interface components {
          * @description Where a workflow comes from.
          * @enum {string}
          */
-        Origin: "shipped" | "own";
+        Origin: "shipped" | "folder" | "own";
         /** @description What came of one run, with the confidence it was started with. */
         Outcome: {
             /** @description When. */
@@ -2377,6 +2391,11 @@ export interface components {
             items: {
                 /** @description When it happened. */
                 at: components["schemas"]["Timestamp"];
+                /**
+                 * @description The event as it is in the journal, without what only the engine needs of it: the state in a snapshot, and the
+                 *     number that chance comes from.
+                 */
+                body: Record<string, unknown>;
                 /** @description Sequence of its record. */
                 sequence: number;
                 /** @description What happened and what came of it. */
