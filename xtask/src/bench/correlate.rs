@@ -1,6 +1,6 @@
 //! `bench correlate`: the grouping of alert streams whose faults are known, several at once, scored by the
 //! adjusted Rand index (Hubert and Arabie 1985). One configuration; each stream once, in the order of its
-//! times, as the product would see it. `--ablate` parts are in the decision record.
+//! times, as the product would see it. What came of leaving parts out is in the decision record.
 
 mod read;
 mod score;
