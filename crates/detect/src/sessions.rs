@@ -85,7 +85,8 @@ mod tests {
             for lines in &sessions {
                 let mut session = Session::default();
                 lines.iter().for_each(|(template, at)| session.note(template, *at));
-                model.judge(&session, elapsed);
+                let evidence = model.judge(&session, elapsed);
+                prop_assert!(evidence.len() < 10_000);
                 model.learn(&session);
             }
             prop_assert!(model.templates() <= 512);

@@ -88,7 +88,7 @@ impl Feed {
 #[test]
 fn a_steady_template_that_stops_is_gone_until_it_comes_again() {
     let mut feed = Feed::new();
-    let mut run = |feed: &mut Feed, seconds: i64, beats: bool| {
+    let run = |feed: &mut Feed, seconds: i64, beats: bool| {
         for _ in 0..seconds {
             feed.log(&format!("request {} served", feed.second));
             if beats && feed.second % 3 == 0 {
