@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::{Cause, CauseId, CauseScores, Evidence, EvidenceBody, EvidenceId, FailureClass, IncidentStatus};
+use model::{
+    Cause, CauseId, CauseScores, Evidence, EvidenceBody, EvidenceId, FailureClass, FaultKind, IncidentStatus,
+};
 use ports::{Completion, Explainer, ExplainerFailure, Prompt};
 use serde_json::{Value, json};
 
@@ -50,6 +52,9 @@ fn explained() -> model::Incident {
         scores: CauseScores::default(),
         evidence: vec![evidence.id.clone()],
         change: None,
+        fault: FaultKind::Crash,
+        path: Vec::new(),
+        path_verified: false,
     };
     let mut incident = incident(1, IncidentStatus::Resolved);
     incident.causes = vec![cause];
