@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use diagnose::explain::{AnswerFault, Case, Conversation, Pack, Voice, check, instruction, schema, tokens};
 use model::{
     Act, Band, Cause, CauseId, CauseScores, Change, ChangeId, ChangeKind, CorrelationId, Edge, Evidence,
-    EvidenceBody, EvidenceId, Exchange, FailureClass, Finding, FindingId, FindingKind, FindingState, Impact,
-    Incident, IncidentId, IncidentStatus, Run, RunId, RunPurpose, RunStatus, ServiceGraph, Severity, Subject,
-    TimeRange, Timestamp,
+    EvidenceBody, EvidenceId, Exchange, FailureClass, FaultKind, Finding, FindingId, FindingKind,
+    FindingState, Impact, Incident, IncidentId, IncidentStatus, Run, RunId, RunPurpose, RunStatus,
+    ServiceGraph, Severity, Subject, TimeRange, Timestamp,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -113,6 +113,9 @@ impl Told {
             scores: CauseScores::default(),
             evidence: evidence.iter().map(|e| e.id.clone()).collect(),
             change: None,
+            fault: FaultKind::Change,
+            path: Vec::new(),
+            path_verified: false,
         };
         let incident = Incident {
             id: IncidentId::derive(AT, &["i"]),

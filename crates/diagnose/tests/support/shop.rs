@@ -248,7 +248,7 @@ pub fn finding(ms: i64, service: &str, kind: FindingKind, summary: &str) -> Find
         FindingKind::ProcessExit | FindingKind::RestartLoop => {
             (Subject::Process { instance: instance.clone() }, 1.0, 1.0)
         }
-        FindingKind::LogNewPattern => (
+        FindingKind::LogNewPattern | FindingKind::LogAnomaly => (
             Subject::LogTemplate { template_id: "t".into(), template: "order <*> failed: <*>".into() },
             1.0,
             1.0,

@@ -10,8 +10,8 @@ use engine::explain::{ExplainLimits, ExplainRefusal, Spending};
 use engine::records::{Record, put};
 use model::{
     Actor, AuditRow, Cause, CauseId, CauseScores, CorrelationId, DecisionId, Evidence, EvidenceBody,
-    EvidenceId, Explanation, ExplanationState, FailureClass, Impact, Incident, IncidentId, IncidentStatus,
-    Severity, Timestamp,
+    EvidenceId, Explanation, ExplanationState, FailureClass, FaultKind, Impact, Incident, IncidentId,
+    IncidentStatus, Severity, Timestamp,
 };
 use ports::{Completion, Explainer, ExplainerFailure, ExplainerFault, Prompt, Store};
 use serde_json::json;
@@ -104,6 +104,9 @@ fn incident(decided: bool) -> Incident {
             scores: CauseScores::default(),
             evidence: vec![evidence.id.clone()],
             change: None,
+            fault: FaultKind::Crash,
+            path: Vec::new(),
+            path_verified: false,
         }],
         evidence: vec![evidence],
         conclusive: true,
