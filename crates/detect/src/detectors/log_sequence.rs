@@ -152,7 +152,6 @@ impl Watched {
 
     fn note(&mut self, now: Timestamp, name: &str, evidence: &[Evidence]) {
         let odd = !evidence.is_empty();
-        self.odd_rate += (f64::from(u8::from(odd)) - self.odd_rate) * RATE_STEP;
         self.judged.push_back((now, odd));
         while self.judged.len() > 2 * OPEN {
             self.judged.pop_front();
@@ -203,8 +202,15 @@ impl Watched {
     }
 
     fn judge(&mut self, cx: Context<'_>, key: &str, findings: &mut Findings) {
-        while self.judged.front().is_some_and(|(at, _)| cx.now.since_ms(*at) > WINDOW_MS) {
+        // The usual rate is that of before the window: what is judged must not move what it is measured by.
+        let learns = !findings.holds_learning(cx, NAME, key);
+        while let Some((at, odd)) = self.judged.front().copied()
+            && cx.now.since_ms(at) > WINDOW_MS
+        {
             self.judged.pop_front();
+            if learns {
+                self.odd_rate += (f64::from(u8::from(odd)) - self.odd_rate) * RATE_STEP;
+            }
         }
         let (all, odd) = (self.judged.len(), self.judged.iter().filter(|(_, odd)| *odd).count());
         let chance = binomial_tail(all as u32, odd as u32, self.odd_rate.max(LEAST_RATE));

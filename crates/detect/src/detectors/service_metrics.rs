@@ -102,10 +102,13 @@ impl Watched {
     fn judge(&mut self, cx: Context<'_>, service: &str, point: &[f64], findings: &mut Findings) {
         let Some((names, model)) = &mut self.model else { return };
         let verdict = model.judge(point);
-        if !findings.holds_learning(cx, NAME, service) {
+        let far = model.learned() >= LEARNED && verdict.score >= FAR;
+        // A few points far out would move the percentile that they are measured by.
+        let open = findings.open_for_ms(cx, NAME, service).is_some();
+        if (!far && !open) || (open && !findings.holds_learning(cx, NAME, service)) {
             model.learn();
         }
-        if model.learned() < LEARNED || verdict.score < FAR {
+        if !far {
             self.far = 0;
             if verdict.score < NEAR {
                 findings.good(cx, NAME, service, cx.settings.clear_after_ms());
