@@ -75,7 +75,7 @@ pub struct ModelHypothesis {
 
 /// Claims that were dropped for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Drop {
+pub struct DroppedClaims {
     /// Why, for people.
     pub reason: String,
     /// How many.
@@ -119,7 +119,7 @@ pub struct ModelAnswer {
     /// What the claims cite.
     pub citations: Vec<Citation>,
     /// Claims that were dropped, by reason.
-    pub dropped: Vec<Drop>,
+    pub dropped: Vec<DroppedClaims>,
     /// What it cost.
     pub usage: ModelUsage,
 }

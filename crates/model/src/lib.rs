@@ -24,7 +24,7 @@ pub use decision::{
     Autonomy, AutonomyGrant, ConfidenceReport, Decision, Disposition, GuardReport, RuleReport, Verdict,
 };
 pub use explanation::{
-    Citation, CitationKind, Claim, Drop, Exchange, Explanation, ExplanationState, ModelAnswer,
+    Citation, CitationKind, Claim, DroppedClaims, Exchange, Explanation, ExplanationState, ModelAnswer,
     ModelHypothesis, ModelUsage,
 };
 pub use finding::{Band, Direction, Feedback, Finding, FindingKind, FindingState, Judgement, Subject};

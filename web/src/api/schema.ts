@@ -386,6 +386,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/incidents/{id}/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks the language model about an incident. The answer comes later, as `explanation` of the incident; nothing that
+         *     Homeostat does depends on it.
+         */
+        post: operations["explain_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/incidents/{id}/resolve": {
         parameters: {
             query?: never;
@@ -1380,6 +1400,29 @@ export interface components {
          * @enum {string}
          */
         ChangeKind: "deploy" | "rollback" | "config" | "scale" | "other";
+        /** @description Something that a claim cites, and how to find it. */
+        Citation: {
+            /** @description Its id. */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["CitationKind"];
+            /** @description Its short name in what the model was given: `E1`. */
+            label: string;
+            /** @description One line for people. */
+            title: string;
+        };
+        /**
+         * @description What a claim can cite.
+         * @enum {string}
+         */
+        CitationKind: "evidence" | "finding" | "change" | "incident" | "run";
+        /** @description A sentence of a model. */
+        Claim: {
+            /** @description Labels of the citations that it rests on; never none. */
+            evidence: string[];
+            /** @description Plain text. */
+            text: string;
+        };
         /**
          * @description How a part of Homeostat is doing.
          * @enum {string}
@@ -1616,6 +1659,16 @@ export interface components {
             /** @description The service it speaks of. */
             service: string;
         };
+        /** @description Claims that were dropped for one reason. */
+        DroppedClaims: {
+            /**
+             * Format: int32
+             * @description How many.
+             */
+            count: number;
+            /** @description Why, for people. */
+            reason: string;
+        };
         /** @description One service calls another. */
         Edge: {
             /**
@@ -1742,6 +1795,70 @@ export interface components {
         };
         /** @description A piece of evidence. */
         EvidenceId: string;
+        /** @description A question and its answer, as a later question is told of them. */
+        Exchange: {
+            /** @description What was left of the answer. */
+            answer: string;
+            /** @description What a person asked; none for a plain explanation. */
+            question?: string | null;
+        };
+        /** @description What to ask. */
+        ExplainRequest: {
+            /** @description A question about the incident, at most 1000 characters; none asks for an explanation. */
+            question?: string | null;
+        };
+        /** @description What a language model says of an incident, or why it says nothing. */
+        Explanation: {
+            answer?: components["schemas"]["ModelAnswer"] | null;
+            /** @description When it was asked for last. */
+            asked_at: components["schemas"]["Timestamp"];
+            /** @description The person or token who asked last; none when it was asked for by itself. */
+            asked_by?: string | null;
+            /**
+             * Format: int32
+             * @description How often it was asked for by itself.
+             */
+            asked_by_itself: number;
+            /**
+             * Format: int32
+             * @description How often in a row the model could not answer.
+             */
+            attempts: number;
+            /** @description What it is about: the first cause and how many decisions there were. Asked by itself again when that changes. */
+            basis: string;
+            /** @description The incident. */
+            incident: components["schemas"]["IncidentId"];
+            /**
+             * Format: int32
+             * @description Pieces that did not fit into it.
+             */
+            left_out: number;
+            /** @description Earlier questions and answers, oldest first. */
+            memory: components["schemas"]["Exchange"][];
+            /** @description The model that is asked. */
+            model: string;
+            /**
+             * Format: int32
+             * @description Estimated tokens of the evidence that it was given.
+             */
+            pack_tokens: number;
+            /** @description Who serves the model. */
+            provider: string;
+            /** @description What they asked, when it was more than an explanation. */
+            question?: string | null;
+            /** @description Why there is no newer answer, for people. */
+            reason?: string | null;
+            retry_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Everything that this incident cost so far. */
+            spent: components["schemas"]["ModelUsage"];
+            /** @description Where it stands. */
+            state: components["schemas"]["ExplanationState"];
+        };
+        /**
+         * @description Where an explanation stands.
+         * @enum {string}
+         */
+        ExplanationState: "asked" | "ready" | "deferred" | "failed";
         /**
          * @description What kind of failure a cause is; confidence is learned for each class and action.
          * @enum {string}
@@ -2008,6 +2125,7 @@ export interface components {
             allowed_actions: components["schemas"]["AllowedAction"][];
             /** @description Its decisions, oldest first. */
             decisions: components["schemas"]["Decision"][];
+            explanation?: components["schemas"]["Explanation"] | null;
             /** @description Its findings, oldest first. */
             findings: components["schemas"]["FindingView"][];
             /** @description The incident. */
@@ -2191,6 +2309,72 @@ export interface components {
         MigrateRequest: {
             /** @description The version; the newest unless told. */
             version?: string | null;
+        };
+        /** @description What is left of an answer after the check. */
+        ModelAnswer: {
+            /** @description When it came. */
+            at: components["schemas"]["Timestamp"];
+            /** @description What the claims cite. */
+            citations: components["schemas"]["Citation"][];
+            /** @description Claims that were dropped, by reason. */
+            dropped: components["schemas"]["DroppedClaims"][];
+            /** @description What may be behind it. */
+            hypotheses: components["schemas"]["ModelHypothesis"][];
+            /** @description The model that wrote it. */
+            model: string;
+            /** @description What to look at next. */
+            next_checks: components["schemas"]["Claim"][];
+            /** @description Who serves the model: `anthropic`. */
+            provider: string;
+            /** @description The question of a person that it answers; none for a plain explanation. */
+            question?: string | null;
+            /** @description What happened, sentence by sentence. */
+            summary: components["schemas"]["Claim"][];
+            /** @description What it cost. */
+            usage: components["schemas"]["ModelUsage"];
+        };
+        /** @description What a model thinks may be behind it. */
+        ModelHypothesis: {
+            cause?: components["schemas"]["CauseId"] | null;
+            /**
+             * Format: double
+             * @description What the model says of its own certainty, 0 to 1. It is not calibrated.
+             */
+            confidence: number;
+            /** @description Labels of the citations that it rests on; never none. */
+            evidence: string[];
+            /** @description Plain text. */
+            text: string;
+        };
+        /** @description What asking cost. */
+        ModelUsage: {
+            /**
+             * Format: double
+             * @description In the currency of the configured prices.
+             */
+            cost: number;
+            /** @description Whether tokens were estimated because the model did not tell. */
+            estimated: boolean;
+            /**
+             * Format: int64
+             * @description Tokens that it read.
+             */
+            tokens_in: number;
+            /**
+             * Format: int64
+             * @description Tokens that it wrote.
+             */
+            tokens_out: number;
+            /**
+             * Format: int64
+             * @description From the first request to the last answer, in milliseconds.
+             */
+            took_ms: number;
+            /**
+             * Format: int32
+             * @description Requests to the model.
+             */
+            turns: number;
         };
         /**
          * @description Where a workflow comes from.
@@ -4293,6 +4477,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
             };
             /** @description An error: see `code` and `detail` */
             default: {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Claim, Drop, ModelHypothesis};
+use model::{Claim, DroppedClaims, ModelHypothesis};
 use serde::Deserialize;
 
 use super::pack::Pack;
@@ -31,7 +31,7 @@ pub enum AnswerFault {
     /// Not JSON of the form that was asked for.
     Malformed(String),
     /// Every claim was dropped; why, by reason.
-    Unfounded(Vec<Drop>),
+    Unfounded(Vec<DroppedClaims>),
 }
 
 impl std::fmt::Display for AnswerFault {
@@ -58,7 +58,7 @@ pub struct Checked {
     /// What to look at next.
     pub next_checks: Vec<Claim>,
     /// What was dropped, by reason.
-    pub dropped: Vec<Drop>,
+    pub dropped: Vec<DroppedClaims>,
 }
 
 #[derive(Deserialize)]
@@ -104,10 +104,10 @@ pub fn check(answer: &str, pack: &Pack) -> Result<Checked, AnswerFault> {
         }
     }
     let next_checks = sieve.claims(read.next_checks, CHECKS_MAX);
-    let dropped: Vec<Drop> = sieve
+    let dropped: Vec<DroppedClaims> = sieve
         .dropped
         .into_iter()
-        .map(|(why, count)| Drop { reason: why.reason().to_owned(), count })
+        .map(|(why, count)| DroppedClaims { reason: why.reason().to_owned(), count })
         .collect();
     // Things to look at explain nothing by themselves.
     if summary.is_empty() && hypotheses.is_empty() {

@@ -37,6 +37,10 @@ fn line(text: &str, chars_max: usize, mask: fn(&str) -> String) -> String {
     let mut count = 0;
     for word in masked.split_whitespace() {
         if count > 0 {
+            if count >= chars_max {
+                line.push('…');
+                return line;
+            }
             line.push(' ');
             count += 1;
         }
