@@ -268,7 +268,10 @@ mod tests {
     use super::*;
 
     fn noise(i: usize) -> f64 {
-        ((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f64 / (1u64 << 24) as f64 - 0.5
+        let mut x = (i as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((x ^ (x >> 31)) >> 40) as f64 / (1u64 << 24) as f64 - 0.5
     }
 
     /// Five metrics that follow one wave, in their own units; the last one is noise.

@@ -139,10 +139,14 @@ async fn allowed_actions_say_what_the_asker_may_do_and_why_not() {
         }
         actions.iter().map(|a| (a["name"].as_str().unwrap().to_owned(), a["allowed"] == true)).collect()
     };
-    let named = |flags: [bool; 4]| -> Vec<(String, bool)> {
-        ["acknowledge", "resolve", "approve", "reject"].map(str::to_owned).into_iter().zip(flags).collect()
+    let named = |flags: [bool; 5]| -> Vec<(String, bool)> {
+        ["acknowledge", "resolve", "explain", "approve", "reject"]
+            .map(str::to_owned)
+            .into_iter()
+            .zip(flags)
+            .collect()
     };
-    assert_eq!(allowed(&tokens.viewer).await, named([false; 4]));
-    assert_eq!(allowed(&tokens.operator).await, named([true, true, false, false]));
-    assert_eq!(allowed(&tokens.approver).await, named([true; 4]));
+    assert_eq!(allowed(&tokens.viewer).await, named([false; 5]));
+    assert_eq!(allowed(&tokens.operator).await, named([true, true, false, false, false]));
+    assert_eq!(allowed(&tokens.approver).await, named([true, true, false, true, true]));
 }

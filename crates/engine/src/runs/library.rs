@@ -338,8 +338,10 @@ mod tests {
     #[test]
     fn a_page_says_whose_it_is_and_what_it_does() {
         let text = include_str!("../../../../runbooks/restart-service.md");
+        // It names another page of the gallery, which is not loaded here.
+        let text: String = text.lines().filter(|l| !l.contains("after:")).map(|l| format!("{l}\n")).collect();
         let own = ["mine".to_owned()].into();
-        let pages = [("restart-service.md", text), ("mine.md", text)];
+        let pages = [("restart-service.md", text.as_str()), ("mine.md", text.as_str())];
         let library = Library::new(&Runbooks::load(&pages).unwrap().with_own(own));
         let page = |name: &str| library.page(name).map(|p| (p.own, p.title.as_str()));
         assert_eq!(page("mine"), Some((true, "Restart the service")));
