@@ -66,7 +66,11 @@ mod tests {
         check("open write close", None, &["count write 1"]);
         check("open write write format close", None, &["template format"]);
         check("open close write write", None, &["order close write"]);
-        check("open fail", None, &["count close 0", "count write 0", "template fail", "unequal open close"]);
+        check(
+            "open fail",
+            None,
+            &["count close 0", "count fail 1", "count write 0", "template fail", "unequal open close"],
+        );
     }
 
     #[test]
