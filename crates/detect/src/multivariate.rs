@@ -296,17 +296,17 @@ mod tests {
         let mut model = learned(1.0, 0.0);
         let usual: Vec<f64> = (2_000..2_200).map(|i| model.judge(&point(i, 1.0, 0.0)).score).collect();
         assert!(usual.iter().all(|s| *s < 2.0), "{:?}", usual.iter().copied().fold(0.0, f64::max));
-        let mut last = Verdict::default();
-        for i in 2_200..2_220 {
+        let broken = (2_200..2_220).map(|i| {
             let mut values = point(i, 1.0, 0.0);
             // Within its own range, but against the others.
             values[2] = -values[2];
-            last = model.judge(&values);
-        }
-        assert!(last.score > 3.0, "{last:?}");
-        let most = last.parts.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, _)| i);
-        assert_eq!(most, Some(2), "{last:?}");
-        assert!((last.parts.iter().sum::<f64>() - last.score).abs() < 1e-9);
+            model.judge(&values)
+        });
+        let worst = broken.max_by(|a, b| a.score.total_cmp(&b.score)).unwrap_or_default();
+        assert!(worst.score > 4.0, "{worst:?}");
+        let most = worst.parts.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, _)| i);
+        assert_eq!(most, Some(2), "{worst:?}");
+        assert!((worst.parts.iter().sum::<f64>() - worst.score).abs() < 1e-9);
     }
 
     #[test]

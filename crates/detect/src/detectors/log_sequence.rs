@@ -39,6 +39,8 @@ const WINDOW_MS: i64 = 300_000;
 const ODD: usize = 5;
 const CHANCE: f64 = 1e-6;
 const LEAST_RATE: f64 = 0.02;
+/// Most odd sessions of one kind that wait to be learned; more would say the same.
+const WAITING: usize = 100;
 /// How much one session moves the usual rate of odd ones.
 const RATE_STEP: f64 = 0.002;
 
@@ -60,6 +62,8 @@ struct Watched {
     /// Share of odd sessions, in the long run.
     odd_rate: f64,
     judged: VecDeque<(Timestamp, bool)>,
+    /// Odd sessions that are learned when they are older than the window: trouble must not be normal at once.
+    waiting: VecDeque<(Timestamp, Session)>,
     /// The newest odd session: what is held against it, in words, and the template it is about.
     why: Option<(String, String)>,
     samples: VecDeque<String>,
@@ -102,6 +106,7 @@ impl Watched {
             lines: 0.0,
             odd_rate: LEAST_RATE,
             judged: VecDeque::new(),
+            waiting: VecDeque::new(),
             why: None,
             samples: VecDeque::new(),
         }
@@ -120,14 +125,20 @@ impl Watched {
             self.open.iter_mut().filter(|(_, open)| over(open)).map(|(name, _)| name.to_owned()).collect();
         for name in names {
             let Some(open) = self.open.remove(&name) else { continue };
+            let mut odd = open.told;
             if self.ready() && !open.told {
                 let evidence = self.model.judge(&open.session, None);
+                odd = !evidence.is_empty();
                 self.note(now, &name, &evidence);
             }
             let lines = f64::from(open.session.lines());
             self.lines += (lines - self.lines) / self.model.sessions().clamp(1.0, 500.0);
             self.pauses.add(open.session.longest_gap_ms() as f64 / 1_000.0);
-            self.model.learn(&open.session);
+            if !odd {
+                self.model.learn(&open.session);
+            } else if self.waiting.len() < WAITING {
+                self.waiting.push_back((now, open.session));
+            }
         }
     }
 
@@ -210,6 +221,11 @@ impl Watched {
             self.judged.pop_front();
             if learns {
                 self.odd_rate += (f64::from(u8::from(odd)) - self.odd_rate) * RATE_STEP;
+            }
+        }
+        while self.waiting.front().is_some_and(|(at, _)| cx.now.since_ms(*at) > WINDOW_MS) {
+            if let Some((_, session)) = self.waiting.pop_front().filter(|_| learns) {
+                self.model.learn(&session);
             }
         }
         let (all, odd) = (self.judged.len(), self.judged.iter().filter(|(_, odd)| *odd).count());

@@ -78,11 +78,12 @@ mod tests {
 
     #[test]
     fn a_wave_is_found_and_noise_is_none() {
+        // SplitMix64.
         let noise = |i: usize| {
-            let mut x = (i as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            (x ^ (x >> 31)) % 1_000
+            let mut z = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((z ^ (z >> 31)) % 1_000) as usize
         };
         let wave: Vec<Vec<f64>> = (0..9_000)
             .map(|i| vec![(i as f64 / 288.0 * std::f64::consts::TAU).sin() + noise(i) as f64 / 3_000.0, 1.0])
