@@ -54,6 +54,10 @@ async fn stuck(world: &World, seconds: u32) {
         };
         world.app.engine.intake().accept("test", vec![Signal::Metric(series)]).await.unwrap();
     }
+    // Worked, hence stored.
+    while world.app.engine.lag().0 > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 }
 
 async fn findings(world: &World, tokens: &Tokens, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
