@@ -25,8 +25,6 @@ const ALARM: f64 = 0.15;
 /// Out is this many times as far as the edge of the band, for so many points in a row.
 const OUT: f64 = 1.75;
 const HELD: u32 = 5;
-/// This far out it is more than a nuisance.
-const FAR_OUT: f64 = 4.0;
 /// An alarm not followed by a held departure within this many points was a spike.
 const PATIENCE: u32 = 12;
 const STALE_MS: i64 = 60_000;
@@ -160,7 +158,7 @@ fn raise(
             service: &series.service,
             instance: series.labels.get("instance").map(String::as_str),
             subject: Subject::Metric { name: series.name.clone(), labels: series.labels.clone() },
-            severity: if verdict.beyond(value) < FAR_OUT { Severity::Low } else { Severity::Medium },
+            severity: Severity::Low,
             score: stats::score(verdict.tail),
             direction: Some(if value > expected { Direction::Up } else { Direction::Down }),
             observed: Some(value),
