@@ -1,11 +1,14 @@
 //! Receivers over HTTP: OTLP and CloudEvents. A 2xx means that the signals survive any crash.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::Signal;
 use receive::Malformed;
 use receive::otlp::{Encoding, Export, receive, refuse, respond};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -131,6 +134,39 @@ pub async fn events(
         app.engine.intake().accept("cloudevents", signals).await.map_err(not_taken)?;
     }
     Ok(StatusCode::ACCEPTED)
+}
+
+/// What became of a webhook.
+#[derive(Serialize, ToSchema)]
+pub struct Taken {
+    /// Alerts taken; they survive any crash.
+    accepted: u64,
+    /// Alerts that could not be read.
+    rejected: u64,
+    /// Why, when there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// Takes alerts as Alertmanager and Grafana send them: their webhook, version 4.
+#[utoipa::path(post, path = "/alerts", operation_id = "create_alerts", tag = "ingest",
+    request_body(content = serde_json::Value, content_type = "application/json"),
+    responses((status = 202, description = "durable", body = Taken)), extensions(("x-required-role" = json!("ingest"))))]
+pub async fn alerts(
+    State(app): State<App>,
+    caller: Caller,
+    body: Result<Raw, Problem>,
+) -> Result<(StatusCode, Json<Taken>), Problem> {
+    caller.require_ingest()?;
+    let Raw(body) = body?;
+    let received =
+        receive::alertmanager::receive(&body, app.engine.now()).map_err(|m| malformed_problem(&m))?;
+    let (accepted, rejected) = (received.signals.len() as u64, received.rejected.count());
+    if accepted > 0 {
+        app.engine.intake().accept("alertmanager", received.signals).await.map_err(not_taken)?;
+    }
+    let reason = (rejected > 0).then(|| received.rejected.to_string());
+    Ok((StatusCode::ACCEPTED, Json(Taken { accepted, rejected, reason })))
 }
 
 /// The intake refuses as invalid only what is too much for one batch; everything else was checked before.

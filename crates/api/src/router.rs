@@ -50,6 +50,7 @@ const BODY_BYTES: usize = 1 << 20;
 fn resources(max_body_bytes: usize) -> OpenApiRouter<App> {
     let events = OpenApiRouter::new()
         .routes(routes!(ingest::events))
+        .routes(routes!(ingest::alerts))
         .layer(DefaultBodyLimit::max(max_body_bytes))
         .layer(RequestDecompressionLayer::new().gzip(true))
         .layer(RequestBodyLimitLayer::new(max_body_bytes));

@@ -4,6 +4,7 @@
 
 mod check;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, Env, Value};
 
-use crate::facts::{FactValue, Facts};
+use crate::facts::FactValue;
 
 pub(crate) use check::{Known, Wanted};
 
@@ -138,22 +139,38 @@ impl SettingValues {
 pub(crate) struct Scene<'a> {
     interpreter: &'a Interpreter,
     settings: &'a SettingValues,
-    raw: BTreeMap<&'static str, FactValue>,
-    values: BTreeMap<&'static str, Box<dyn Val>>,
+    raw: BTreeMap<Cow<'static, str>, FactValue>,
+    values: BTreeMap<Cow<'static, str>, Box<dyn Val>>,
+    /// What a label that is not there is.
+    no_label: Box<dyn Val>,
 }
 
+/// What names of labels begin with.
+const LABELS: &str = "labels.";
+
 impl<'a> Scene<'a> {
-    pub(crate) fn new(interpreter: &'a Interpreter, settings: &'a SettingValues, facts: &Facts) -> Self {
-        let raw: BTreeMap<&'static str, FactValue> =
-            Facts::SPECS.iter().map(|s| s.name).zip(facts.values()).collect();
-        let values = raw.iter().map(|(name, value)| (*name, to_val(value))).collect();
-        Self { interpreter, settings, raw, values }
+    /// `labels` are what `labels.` names; empty where a condition may not ask for them.
+    pub(crate) fn new(
+        interpreter: &'a Interpreter,
+        settings: &'a SettingValues,
+        facts: impl Iterator<Item = (&'static str, FactValue)>,
+        labels: &model::Labels,
+    ) -> Self {
+        let mut raw: BTreeMap<Cow<'static, str>, FactValue> =
+            facts.map(|(name, value)| (name.into(), value)).collect();
+        let named = |(name, value): (&String, &String)| {
+            (format!("{LABELS}{name}").into(), FactValue::Text(value.clone()))
+        };
+        raw.extend(labels.iter().map(named));
+        let values = raw.iter().map(|(name, value)| (name.clone(), to_val(value))).collect();
+        Self { interpreter, settings, raw, values, no_label: to_val(&FactValue::Text(String::new())) }
     }
 }
 
 impl VariableResolver for Scene<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
-        let value = self.values.get(variable).or_else(|| self.settings.values.get(variable))?;
+        let known = self.values.get(variable).or_else(|| self.settings.values.get(variable));
+        let value = known.or_else(|| variable.starts_with(LABELS).then_some(&self.no_label))?;
         Some(CowVal::Borrowed(value.as_ref()))
     }
 }

@@ -136,9 +136,9 @@ impl FactSpec {
     }
 }
 
-const SEVERITIES: &[&str] = &["low", "medium", "high", "critical"];
-const IMPACTS: &[&str] = &["low", "medium", "high"];
-const TIERS: &[&str] = &["internal", "standard", "critical"];
+pub(crate) const SEVERITIES: &[&str] = &["low", "medium", "high", "critical"];
+pub(crate) const IMPACTS: &[&str] = &["low", "medium", "high"];
+pub(crate) const TIERS: &[&str] = &["internal", "standard", "critical"];
 const RADII: &[&str] = &["instance", "service", "system"];
 const CLASSES: &[&str] = &[
     "crash",
@@ -154,7 +154,7 @@ const CLASSES: &[&str] = &[
     "unknown",
 ];
 
-const fn spec(name: &'static str, kind: FactType) -> FactSpec {
+pub(crate) const fn spec(name: &'static str, kind: FactType) -> FactSpec {
     FactSpec { name, kind }
 }
 
@@ -217,6 +217,11 @@ impl Facts {
             Bool(self.maintenance_window),
             Bool(self.stop_switch),
         ]
+    }
+
+    /// The values with their names.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, FactValue)> {
+        Self::SPECS.iter().map(|s| s.name).zip(self.values())
     }
 
     /// A clear case: what a condition is tried on when it is read.

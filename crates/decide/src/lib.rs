@@ -16,6 +16,7 @@ mod facts;
 mod policy;
 mod ruling;
 mod suggest;
+pub mod triage;
 
 pub use autonomy::{autonomy_after, granted};
 pub use calibration::{Calibration, brier_score, expected_calibration_error};

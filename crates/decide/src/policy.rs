@@ -192,11 +192,11 @@ impl Policy {
     }
 
     pub(crate) fn scene(&self, facts: &Facts) -> Scene<'_> {
-        Scene::new(&self.interpreter, &self.values, facts)
+        Scene::new(&self.interpreter, &self.values, facts.named(), &model::Labels::new())
     }
 }
 
-fn version(files: &[(String, String)]) -> String {
+pub(crate) fn version(files: &[(String, String)]) -> String {
     let mut hash = Sha256::new();
     for (name, text) in files {
         for part in [name, text] {
@@ -327,13 +327,13 @@ impl Maker<'_> {
     }
 
     fn compile(&self, text: &str, at: &At, name: &str, wanted: Wanted) -> Result<Condition, PolicyError> {
-        let known = Known { settings: self.kinds };
+        let known = Known { facts: Facts::SPECS, settings: Some(self.kinds), labels: false };
         let compiled = Condition::compile(self.interpreter, text, &known, wanted).map_err(|flaw| {
             at.error(format!("the condition of `{name}` {}", flaw.problem), capitalise(&flaw.advice))
         })?;
         // What the types let through, a trial run may still find.
         for facts in [Facts::sample(), Facts::default()] {
-            let scene = Scene::new(self.interpreter, self.values, &facts);
+            let scene = Scene::new(self.interpreter, self.values, facts.named(), &model::Labels::new());
             let tried = match wanted {
                 Wanted::Bool => compiled.holds(&scene).map(|_| ()),
                 Wanted::Number => compiled.number(&scene).map(|_| ()),
@@ -419,7 +419,7 @@ fn value(setting: &Setting) -> FactValue {
     }
 }
 
-fn capitalise(text: &str) -> String {
+pub(crate) fn capitalise(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

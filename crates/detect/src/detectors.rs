@@ -2,6 +2,7 @@
 //!
 //! A new detector is a file here, its `mod` line and its line in the table.
 
+mod alert;
 mod cpu;
 mod disk_filling;
 mod error_rate;
@@ -72,6 +73,7 @@ impl Detectors {
 }
 
 table! {
+    alert: Alert,
     probe_failure: ProbeFailure,
     process_exit: ProcessExit,
     restart_loop: RestartLoop,

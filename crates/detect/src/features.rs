@@ -71,7 +71,7 @@ impl Features {
             }
             Signal::Metric(series) => seen.series = Some(self.series(now, series)),
             Signal::Probe(probe) => self.calls.address(&probe.target, &probe.service),
-            Signal::Event(_) | Signal::Change(_) | Signal::Feedback(_) => {}
+            Signal::Event(_) | Signal::Change(_) | Signal::Alert(_) | Signal::Feedback(_) => {}
         }
         seen
     }

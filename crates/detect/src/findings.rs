@@ -221,6 +221,7 @@ impl Findings {
             summary: sighting.summary,
             samples: sighting.samples,
             time_to_limit_ms: sighting.time_to_limit_ms,
+            quieted: None,
             change: change.map(|(_, id)| id.clone()),
             correlation_id: cx.correlation.clone(),
         };

@@ -201,14 +201,16 @@ pub(crate) fn carries(callee: FindingKind, caller: FindingKind) -> f64 {
         (LogBurst | MemoryLeak, ErrorRate | LogNewPattern | MetricAnomaly | LogAnomaly) => 0.4,
         (LogNewPattern, ErrorRate | LogNewPattern) => 0.6,
         (LogNewPattern, Latency | MetricAnomaly | LogAnomaly) => 0.4,
-        (MetricAnomaly | LogAnomaly, _) => 0.2,
+        // `kind_of` says what kind these two count as.
+        (MetricAnomaly | LogAnomaly | BudgetBurn | Alert, _) => 0.2,
+        (_, BudgetBurn | Alert) => 0.4,
     }
 }
 
 /// What remains of the suspicion against a service for a kind of finding once a callee explains it.
 pub(crate) fn own_share(kind: FindingKind) -> f64 {
     match kind {
-        ErrorRate | Latency | LogNewPattern | LogAnomaly | MetricAnomaly => 0.06,
+        ErrorRate | Latency | LogNewPattern | LogAnomaly | MetricAnomaly | BudgetBurn | Alert => 0.06,
         ProbeFailure => 0.35,
         CpuSaturation | LogBurst => 0.5,
         MemoryLeak => 0.8,

@@ -72,7 +72,16 @@ pub enum Told {
     Closed {
         /// The group.
         group: GroupId,
+        /// Its alerts, in the order of arrival; without those that a storm fixed where they were.
+        alerts: Vec<AlertId>,
     },
+}
+
+/// What a [`Correlator`] learned: how incidents look here, and what people put together and took apart.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Memory {
+    learned: Learned,
+    links: Links,
 }
 
 /// How a stream is taken at the moment.
@@ -127,6 +136,37 @@ impl Correlator {
             since_merge: 0,
             storm: false,
         }
+    }
+
+    /// Knows what another one had learned.
+    #[must_use]
+    pub fn with_memory(settings: Settings, memory: Memory) -> Self {
+        Self { learned: memory.learned, links: memory.links, ..Self::new(settings) }
+    }
+
+    /// What was learned of incidents and from people, to be kept over restarts.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        Memory { learned: self.learned.clone(), links: self.links.clone() }
+    }
+
+    /// Opens a group with alerts that are known to be one incident; evidence does not move them.
+    pub fn seed(&mut self, alerts: Vec<Alert>) -> (GroupId, Vec<AlertId>) {
+        let group = self.new_group();
+        let mut ids = Vec::with_capacity(alerts.len());
+        for alert in alerts {
+            let id = AlertId(self.next_alert);
+            self.next_alert += 1;
+            ids.push(id);
+            self.newest_ms = self.newest_ms.max(alert.at_ms);
+            self.now_ms = self.now_ms.max(alert.at_ms);
+            let mut burst = Burst::new(id, alert);
+            burst.pinned = true;
+            let at = self.bursts.push(burst, &self.settings);
+            self.put(at, group);
+            self.settle_oldest();
+        }
+        (group, ids)
     }
 
     /// Takes an alert and says what became of those whose time has come.
@@ -271,10 +311,12 @@ impl Correlator {
                 continue;
             }
             self.learned.learn(&members, &self.bursts, &self.settings);
+            let mut alerts = Vec::new();
             for burst in members.bursts() {
+                alerts.extend(self.bursts.get(burst).into_iter().flat_map(|b| b.ids.iter().copied()));
                 self.bursts.settle(burst);
             }
-            told.push(Told::Closed { group: id });
+            told.push(Told::Closed { group: id, alerts });
         }
         self.bursts.forget_settled();
         if self.bursts.len() * 2 < self.settings.max_bursts {

@@ -76,6 +76,12 @@ impl<'a> Evidences<'a> {
                     .first()
                     .map_or_else(|| finding.summary.clone(), |s| words::clip(s, 200)),
             },
+            Subject::Objective { name } => {
+                EvidenceBody::Objective { name: name.clone(), detail: words::clip(&finding.summary, 200) }
+            }
+            Subject::Alert { source, name, url, .. } => {
+                EvidenceBody::Alert { source: source.clone(), name: name.clone(), url: url.clone() }
+            }
             Subject::Process { instance } => EvidenceBody::Process {
                 instance: instance.clone(),
                 detail: words::clip(&finding.summary, 200),

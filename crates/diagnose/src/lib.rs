@@ -1,6 +1,7 @@
 //! Diagnosis: where a finding belongs, and what caused the findings of one incident.
 //!
-//! [`group`] puts findings that belong together into incidents by topology, time and shared change.
+//! [`group`] puts findings that belong together into incidents by topology, time and shared change; alerts of other
+//! systems, of which less is known, go through [`correlate`].
 //! [`diagnose`] ranks the causes of one incident by structure (who depends on whom), deviation (how
 //! abnormal), timing (who moved first), change (what was altered just before) and history (what incidents
 //! that looked alike turned out to be), and cites evidence that can be opened again. Given what metrics did before
@@ -13,6 +14,7 @@
 //! about a cause is not decided here. How it works and why:
 //! `docs/decisions/0005-diagnosis.md` and, for what metrics say, `docs/decisions/0015-root-cause.md`.
 
+mod alerts;
 mod blame;
 mod classes;
 pub mod correlate;
@@ -31,6 +33,7 @@ mod topology;
 mod windows;
 mod words;
 
+pub use alerts::{alert, fingerprint};
 pub use group::{Grouping, OpenIncident, group};
 pub use input::{Diagnosis, Input, PastIncident, Settings, World};
 pub use rank::diagnose;

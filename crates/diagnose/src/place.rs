@@ -92,8 +92,44 @@ pub(crate) fn kind_of(finding: &Finding) -> FindingKind {
         }
         // Both say that something is unlike before, and no more.
         (FindingKind::LogAnomaly, _) => FindingKind::MetricAnomaly,
+        // A missed objective is what customers feel, as errors are.
+        (FindingKind::BudgetBurn, _) => FindingKind::ErrorRate,
+        (FindingKind::Alert, Subject::Alert { name, .. }) => alert_kind(name),
+        (FindingKind::Alert, _) => FindingKind::MetricAnomaly,
         (kind, _) => *kind,
     }
+}
+
+/// Words in the names of alerts, as rule collections use them, and what such an alert counts as. The first found wins.
+const ALERT_WORDS: &[(&str, FindingKind)] = &[
+    ("crashloop", FindingKind::RestartLoop),
+    ("restart", FindingKind::RestartLoop),
+    ("oom", FindingKind::ProcessExit),
+    ("memory", FindingKind::MemoryLeak),
+    ("disk", FindingKind::DiskFilling),
+    ("filesystem", FindingKind::DiskFilling),
+    ("volume", FindingKind::DiskFilling),
+    ("cpu", FindingKind::CpuSaturation),
+    ("latency", FindingKind::Latency),
+    ("slow", FindingKind::Latency),
+    ("duration", FindingKind::Latency),
+    ("error", FindingKind::ErrorRate),
+    ("5xx", FindingKind::ErrorRate),
+    ("fail", FindingKind::ErrorRate),
+    ("burn", FindingKind::ErrorRate),
+    ("down", FindingKind::ProbeFailure),
+    ("unreachable", FindingKind::ProbeFailure),
+    ("unavailable", FindingKind::ProbeFailure),
+    ("unhealthy", FindingKind::ProbeFailure),
+    ("notready", FindingKind::ProbeFailure),
+];
+
+/// What an alert of this name counts as; an unusual metric when its name says nothing.
+fn alert_kind(name: &str) -> FindingKind {
+    let name: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let known = ALERT_WORDS.iter().find(|(word, _)| name.contains(word));
+    known.map_or(FindingKind::MetricAnomaly, |(_, kind)| *kind)
 }
 
 /// Whether a finding only says that a service gets fewer or more requests. That comes from its callers.

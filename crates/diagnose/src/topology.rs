@@ -83,6 +83,17 @@ impl Topology {
         found
     }
 
+    /// Whom a service calls and who calls it, at most so many.
+    pub(crate) fn neighbours(&self, service: &str, most: usize) -> impl Iterator<Item = &str> {
+        let node = self.find(service);
+        let of = |lists: &'_ [Vec<u32>]| node.map(|n| lists[n as usize].clone()).unwrap_or_default();
+        of(&self.callees)
+            .into_iter()
+            .chain(of(&self.callers))
+            .take(most)
+            .map(|n| self.names[n as usize].as_str())
+    }
+
     /// The shortest way of calls from one service to another, both included.
     pub(crate) fn path(&self, from: &str, to: &str) -> Option<Vec<String>> {
         let (from, to) = (self.find(from)?, self.find(to)?);

@@ -99,6 +99,8 @@ pub(crate) fn kind(kind: FindingKind) -> &'static str {
         FindingKind::LogBurst => "a burst of logs",
         FindingKind::LogAnomaly => "unusual log lines",
         FindingKind::MetricAnomaly => "an unusual metric",
+        FindingKind::BudgetBurn => "a missed objective",
+        FindingKind::Alert => "an alert",
     }
 }
 

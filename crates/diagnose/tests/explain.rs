@@ -68,6 +68,7 @@ fn finding(n: usize, text: &str) -> Finding {
         summary: t(),
         samples: vec![t(), t()],
         time_to_limit_ms: None,
+        quieted: None,
         change: None,
         correlation_id: CorrelationId::derive(AT, &["x"]),
     }
@@ -139,6 +140,9 @@ impl Told {
             resolved_at: None,
             resolution: Some(t()),
             needs_person: None,
+            flapping_since: None,
+            merged_into: None,
+            priority: model::Priority::P4,
             timeline: Vec::new(),
             correlation_id: CorrelationId::derive(AT, &["x"]),
         };

@@ -7,6 +7,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::grouping::{Regroup, Silence, SilenceId, refuse_regroup};
 use crate::operate::RunCommand;
 
 /// What a person or a token may do. Each role includes those before it.
@@ -37,6 +38,12 @@ pub enum Command {
     Acknowledge(IncidentId),
     /// A person ends an incident.
     Resolve(IncidentId, String),
+    /// A person corrects what belongs together.
+    Regroup(Regroup),
+    /// A person silences findings for some time.
+    AddSilence(Silence),
+    /// A person ends a silence.
+    EndSilence(SilenceId),
     /// A person agrees to a proposal.
     Approve(DecisionId),
     /// A person refuses a proposal.
@@ -76,6 +83,8 @@ pub enum Reply {
         /// The version.
         version: String,
     },
+    /// This incident has the findings now.
+    Incident(IncidentId),
     /// So many were removed.
     Removed(u64),
 }
@@ -225,6 +234,16 @@ pub fn incident_actions(incident: &Incident, run_active: bool, role: Role) -> Ve
             role,
             Role::Operator,
             refuse_resolve(incident, run_active),
+        ),
+        action("merge", "Merge into another", path("merge"), role, Role::Operator, refuse_regroup(incident)),
+        action(
+            "split",
+            "Split",
+            path("split"),
+            role,
+            Role::Operator,
+            refuse_regroup(incident)
+                .or_else(|| (incident.findings.len() < 2).then(|| "it has one finding only".to_owned())),
         ),
     ]
 }

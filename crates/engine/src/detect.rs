@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use detect::{Detection, Output};
-use model::{Event, LogLevel, LogRecord, MetricSeries, Signal, Span, Timestamp};
+use model::{Alert, Event, LogLevel, LogRecord, MetricSeries, Severity, Signal, Span, Timestamp};
 use ports::{Bus, Expected, Logs, Offset, Op, Series, Store, Topic};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -143,6 +143,7 @@ impl Detect {
                 Signal::Log(record) => logs.push(searchable(record)),
                 Signal::Span(span) => logs.push(span_record(span)),
                 Signal::Event(event) => logs.push(event_record(event)),
+                Signal::Alert(alert) => logs.push(alert_record(alert)),
                 Signal::Probe(_) | Signal::Change(_) | Signal::Feedback(_) => {}
             }
         }
@@ -298,6 +299,26 @@ fn event_record(event: &Event) -> LogRecord {
         attributes: attributes.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
         trace_id: None,
     }
+}
+
+/// An alert as a record of the log store, so that it can be searched beside the logs.
+fn alert_record(alert: &Alert) -> LogRecord {
+    let mut attributes = alert.labels.clone();
+    attributes.insert("stream".into(), "alert".into());
+    attributes.insert("alert_source".into(), alert.source.clone());
+    searchable(&LogRecord {
+        service: alert.service.clone(),
+        at: alert.at,
+        level: match alert.severity {
+            _ if alert.resolved => LogLevel::Info,
+            Severity::Low => LogLevel::Info,
+            Severity::Medium => LogLevel::Warn,
+            Severity::High | Severity::Critical => LogLevel::Error,
+        },
+        body: format!("{}: {}", if alert.resolved { "resolved" } else { "firing" }, alert.summary),
+        attributes,
+        trace_id: None,
+    })
 }
 
 /// A span as a record of the log store, so that it can be searched beside the logs.

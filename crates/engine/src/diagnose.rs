@@ -1,23 +1,21 @@
-//! Stage "diagnose": findings become incidents, incidents get ranked causes.
+//! Stage "diagnose": incidents get ranked causes, and a life.
 
 use std::collections::BTreeMap;
 
-use diagnose::{Diagnosis, Grouping, Input, OpenIncident, PastIncident, Topology, Window, World};
+use diagnose::{Diagnosis, Input, PastIncident, Topology, Window, World};
 use model::{
-    Finding, FindingState, Impact, Incident, IncidentId, IncidentStatus, Severity, TimelineEntry,
-    TimelineKind,
+    Finding, FindingState, Impact, Incident, IncidentId, IncidentStatus, TimelineEntry, TimelineKind,
 };
 use serde_json::json;
 
 use crate::command::{Asker, Refusal, Reply, refuse_acknowledge, refuse_resolve};
+use crate::grouping::{QUIET_MS, QUIETER};
 use crate::records::put;
 use crate::situation::{Effects, Open, Situation};
 use crate::windows::Measured;
 
 /// A diagnosis is made anew at most this often.
 const DIAGNOSE_EVERY_MS: i64 = 250;
-/// Detectors estimate a start to about this.
-const REPAIR_SLACK_MS: i64 = 2_000;
 /// Lines kept in a timeline; the first ones are kept, the newest ones replace each other.
 const MAX_TIMELINE: usize = 500;
 
@@ -38,6 +36,7 @@ impl Situation {
             if stale {
                 continue;
             }
+            let finding = Finding { quieted: known.and_then(|k| k.quieted.clone()), ..finding };
             effects.ops.push(put(&finding));
             let cleared = finding.state == FindingState::Cleared;
             let id = finding.id.clone();
@@ -66,52 +65,21 @@ impl Situation {
         self.recount();
     }
 
-    /// Puts a new finding into an incident, or opens one for it. Findings of low severity never open one:
-    /// they wait until something worse comes that they belong to.
-    fn place(&mut self, id: &model::FindingId, topology: &Topology, effects: &mut Effects) {
-        let Some(finding) = self.findings.get(id).cloned() else { return };
-        let open: Vec<OpenIncident<'_>> = self
-            .incidents
-            .values()
-            .map(|o| OpenIncident {
-                id: &o.incident.id,
-                findings: o.incident.findings.iter().filter_map(|f| self.findings.get(f)).collect(),
-            })
-            .collect();
-        let grouping = match self.consequence(&finding, topology) {
-            Some((incident, why)) => Grouping::Join { incident, why },
-            None => diagnose::group(&finding, &open, &self.world(topology)),
-        };
-        match grouping {
-            Grouping::Join { incident, why } => self.join(&incident, &finding, why),
-            Grouping::Open { .. } if finding.severity == Severity::Low => {}
-            Grouping::Open { why } => {
-                let incident = self.open_incident(&finding, why, effects);
-                self.adopt_waiting(&incident, topology);
-            }
-        }
-    }
-
-    /// Whether a finding began while a repair worked on its service, or on one that it calls: then it is a
-    /// consequence of the repair and belongs to its incident.
-    fn consequence(&self, finding: &Finding, topology: &Topology) -> Option<(IncidentId, String)> {
-        let repaired = |open: &Open| {
-            let run = open.incident.recommendations.last().filter(|_| !open.incident.runs.is_empty())?;
-            let working = self.run_of(&open.incident.id).is_some()
-                || open.verified_at.is_some_and(|at| finding.started_at <= at);
-            let began = open.incident.timeline.iter().rev().find(|t| t.kind == TimelineKind::Run)?.at;
-            let after = finding.started_at >= began.plus_ms(-REPAIR_SLACK_MS);
-            (working && after && topology.reaches(&finding.service, &run.service))
-                .then(|| run.service.clone())
-        };
-        self.incidents.values().find_map(|open| {
-            let service = repaired(open)?;
-            Some((open.incident.id.clone(), format!("began while the repair of {service} was under way")))
-        })
-    }
-
-    fn open_incident(&mut self, finding: &Finding, why: String, effects: &mut Effects) -> IncidentId {
+    /// Opens an incident with its first finding.
+    pub(crate) fn open_incident(
+        &mut self,
+        finding: &Finding,
+        why: String,
+        effects: &mut Effects,
+    ) -> IncidentId {
         let id = IncidentId::derive(finding.detected_at, &["incident", finding.id.as_str()]);
+        self.open_empty(id.clone(), finding, &why, effects);
+        self.join(&id, finding, why);
+        id
+    }
+
+    /// Opens an incident that a finding will be part of.
+    pub(crate) fn open_empty(&mut self, id: IncidentId, finding: &Finding, why: &str, effects: &mut Effects) {
         let incident = Incident {
             id: id.clone(),
             title: finding.summary.clone(),
@@ -134,6 +102,9 @@ impl Situation {
             resolved_at: None,
             resolution: None,
             needs_person: None,
+            flapping_since: None,
+            merged_into: None,
+            priority: model::Priority::P4,
             timeline: Vec::new(),
             correlation_id: finding.correlation_id.clone(),
         };
@@ -141,13 +112,11 @@ impl Situation {
         let correlation = incident.correlation_id.clone();
         self.incidents.insert(id.clone(), Open::new(incident, self.now));
         self.note(&id, TimelineKind::Status, format!("Opened: {why}"), None);
-        self.join(&id, finding, why);
         let details = json!({"service": finding.service, "finding": finding.id});
         self.audit_own("incident.opened", id.as_str(), details, Some(correlation), effects);
-        id
     }
 
-    fn join(&mut self, incident: &IncidentId, finding: &Finding, why: String) {
+    pub(crate) fn join(&mut self, incident: &IncidentId, finding: &Finding, why: String) {
         self.belongs.insert(finding.id.clone(), incident.clone());
         let text = format!("{}: {}", finding.service, finding.summary);
         self.note(incident, TimelineKind::Finding, text, Some(finding.id.to_string()));
@@ -157,26 +126,6 @@ impl Situation {
             open.incident.started_at = open.incident.started_at.min(finding.started_at);
             open.stale = true;
             open.quiet_since = None;
-        }
-    }
-
-    /// Low findings that fire and belong nowhere may belong to the new incident.
-    fn adopt_waiting(&mut self, incident: &IncidentId, topology: &Topology) {
-        let waiting: Vec<Finding> = self
-            .findings
-            .values()
-            .filter(|f| f.state == FindingState::Firing && !self.belongs.contains_key(&f.id))
-            .cloned()
-            .collect();
-        for finding in waiting {
-            let Some(open) = self.incidents.get(incident) else { return };
-            let one = [OpenIncident {
-                id: incident,
-                findings: open.incident.findings.iter().filter_map(|f| self.findings.get(f)).collect(),
-            }];
-            if let Grouping::Join { why, .. } = diagnose::group(&finding, &one, &self.world(topology)) {
-                self.join(incident, &finding, why);
-            }
         }
     }
 
@@ -235,6 +184,7 @@ impl Situation {
             format!("Most probable cause ({:.0} %){certain}: {}", c.probability * 100.0, c.title)
         });
         self.dirty.insert(id.clone());
+        self.rank(id);
         if let (true, Some(text)) = (moved, text) {
             tracing::info!(incident.id = %id, diagnosis = text, "Diagnosed incident.");
             self.note(id, TimelineKind::Diagnosis, text, None);
@@ -245,8 +195,11 @@ impl Situation {
     pub(crate) fn settle(&mut self, id: &IncidentId, effects: &mut Effects) -> bool {
         let busy = self.run_of(id).is_some();
         let now = self.now;
-        let quiet_ms = self.rules.patience.quiet_ms;
+        let mut quiet_ms = self.rules.patience.quiet_ms;
         let Some(open) = self.incidents.get_mut(id) else { return true };
+        if open.incident.flapping_since.is_some() {
+            quiet_ms = quiet_ms.saturating_mul(QUIETER).max(QUIET_MS);
+        }
         if !open.incident.is_open() {
             return true;
         }
@@ -354,7 +307,7 @@ impl Situation {
         }
     }
 
-    fn recount(&mut self) {
+    pub(crate) fn recount(&mut self) {
         for (id, open) in &mut self.incidents {
             let firing = open
                 .incident
@@ -371,12 +324,12 @@ impl Situation {
     }
 
     /// Who calls whom now, made ready for many questions.
-    fn topology(&self) -> Topology {
+    pub(crate) fn topology(&self) -> Topology {
         Topology::new(&self.observed, &self.services)
     }
 
     /// What the pure diagnosis looks at, borrowed.
-    fn world<'a>(&'a self, topology: &'a Topology) -> World<'a> {
+    pub(crate) fn world<'a>(&'a self, topology: &'a Topology) -> World<'a> {
         World {
             topology,
             observed: &self.observed,

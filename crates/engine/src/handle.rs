@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use workflow::yaml::ParseError;
 
+use ::decide::triage::Triage;
 use ::detect::{Report, Settings};
 
 use crate::act::manual_run_id;
@@ -27,6 +28,7 @@ use crate::documents::Documents;
 use crate::drive::{Drive, Message, Overlook};
 use crate::explain::{ExplainLimits, ExplainRefusal, Explaining, Stage, refuse_explain};
 use crate::functions::Functions;
+use crate::grouping::{CorrelationMemory, MAX_SILENCES, Rehearsal, Silence, rehearse};
 use crate::operate::RunCommand;
 use crate::records::{EventsSeen, Grants, Record, Records, StopSwitch};
 use crate::runs::{Approval, ApprovalState, Change, Holds, Pinned, ScheduleState, WorkflowDocument};
@@ -103,6 +105,8 @@ pub struct Engine {
 pub(crate) const INBOX: usize = 1_024;
 const HEARTBEAT: Duration = Duration::from_millis(250);
 const HOUR_MS: i64 = 3_600_000;
+/// Findings that a rehearsal looks at.
+const MAX_REHEARSED: usize = 10_000;
 /// How often a change of a run is tried again because the run went on.
 const CHANGE_ATTEMPTS: usize = 5;
 /// Runs whose journals are read together while runs are resumed.
@@ -280,6 +284,21 @@ impl Engine {
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// Where the findings since then would go under these rules: nothing is changed.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn rehearse(&self, triage: Arc<Triage>, since: Timestamp) -> ports::Result<Rehearsal> {
+        let query =
+            Query::of(Finding::KIND).filter(Filter::AtLeast("last_seen_at", Index::Int(since.as_unix_ms())));
+        let mut findings = self.records.all::<Finding>(query, MAX_REHEARSED).await?;
+        findings.sort_by(|a, b| (a.detected_at, &a.id).cmp(&(b.detected_at, &b.id)));
+        let services = self.records.all::<Service>(Query::of(Service::KIND), 100_000).await?;
+        let (rules, graph) = (self.rules.clone(), self.overlook.borrow().graph.clone());
+        let work = tokio::task::spawn_blocking(move || rehearse(&rules, triage, services, &graph, &findings));
+        work.await.map_err(|error| ports::Error::failed("rehearse", ports::Retry::Temporary, error))
     }
 
     /// Now, by the engine's clock.
@@ -522,6 +541,13 @@ async fn load(records: &Records, stories: &Stories, now: Timestamp) -> ports::Re
         approvals: records.all(Query::of(Approval::KIND).filter(pending), 100_000).await?,
         holds: records.get::<Holds>("all").await?,
         schedules: records.all(Query::of(ScheduleState::KIND), 100_000).await?,
+        silences: records
+            .all(
+                Query::of(Silence::KIND).filter(Filter::AtLeast("ends_at", Index::Int(now.as_unix_ms()))),
+                MAX_SILENCES,
+            )
+            .await?,
+        correlation: records.get::<CorrelationMemory>("all").await?,
         events_seen: records.get::<EventsSeen>("all").await?.unwrap_or_default().offset,
         recent_runs: records.all::<Run>(recent, 10_000).await?,
         audit_head: records.get::<AuditRow>("all").await?,

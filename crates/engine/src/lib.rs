@@ -1,4 +1,4 @@
-//! The loop: sense -> detect -> diagnose -> decide -> act -> verify -> learn; one file a stage.
+//! The loop: sense -> detect -> group -> diagnose -> decide -> act -> verify -> learn; one file a stage.
 //!
 //! `situation.rs` holds the loop's state and is pure: a message goes in, effects come out. `drive.rs` commits
 //! those effects and only then lets them happen. `handle.rs` is the engine as others see it. Thinking is in
@@ -16,6 +16,7 @@ mod documents;
 pub mod drive;
 pub mod explain;
 mod functions;
+pub mod grouping;
 pub mod handle;
 pub mod learn;
 pub mod observation;

@@ -11,6 +11,8 @@ use ports::{Expected, Index, Op, Query, Result, Store};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::grouping::{CorrelationMemory, Silence};
+
 /// A type that is kept as documents.
 pub trait Record: Serialize + DeserializeOwned + Send + Sync {
     /// The kind its documents have.
@@ -47,6 +49,7 @@ impl Record for Incident {
         vec![
             ("status", text(name_of(&self.status))),
             ("severity", text(name_of(&self.severity))),
+            ("priority", text(name_of(&self.priority))),
             ("service", text(self.services.first().cloned().unwrap_or_default())),
             ("opened_at", Index::Int(self.opened_at.as_unix_ms())),
         ]
@@ -66,6 +69,30 @@ impl Record for Finding {
             ("state", text(name_of(&self.state))),
             ("last_seen_at", Index::Int(self.last_seen_at.as_unix_ms())),
         ]
+    }
+}
+
+impl Record for Silence {
+    const KIND: &'static str = "silence";
+
+    fn key(&self) -> String {
+        self.id.0.clone()
+    }
+
+    fn index(&self) -> Vec<(&'static str, Index)> {
+        vec![("ends_at", Index::Int(self.ends_at.as_unix_ms()))]
+    }
+}
+
+impl Record for CorrelationMemory {
+    const KIND: &'static str = "correlation";
+
+    fn key(&self) -> String {
+        "all".to_owned()
+    }
+
+    fn index(&self) -> Vec<(&'static str, Index)> {
+        Vec::new()
     }
 }
 

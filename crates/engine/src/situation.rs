@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use decide::triage::Triage;
 use decide::{Calibration, Policy};
 use diagnose::PastIncident;
 use manifest::Runbooks;
@@ -17,6 +18,7 @@ use ports::Op;
 
 use crate::command::{Asker, Command, Refusal, Reply};
 use crate::drive::Overlook;
+use crate::grouping::{CorrelationMemory, Places, Silence};
 use crate::observation::{Observations, Vital};
 use crate::records::{EventsSeen, Grants, StopSwitch, put};
 use crate::runs::{
@@ -196,6 +198,10 @@ pub struct Stored {
     pub events_seen: u64,
     /// Runs over within the last hour, for cooldowns.
     pub recent_runs: Vec<model::Run>,
+    /// Silences that are not over.
+    pub silences: Vec<Silence>,
+    /// What correlation learned.
+    pub correlation: Option<CorrelationMemory>,
     /// The newest audit row.
     pub audit_head: Option<AuditRow>,
 }
@@ -205,6 +211,8 @@ pub struct Stored {
 pub struct Rules {
     /// The policy.
     pub policy: Arc<Policy>,
+    /// What happens to findings before anything is decided.
+    pub triage: Arc<Triage>,
     /// The runbooks.
     pub runbooks: Arc<Runbooks>,
     /// What the actuators can do, by name.
@@ -245,6 +253,7 @@ pub struct Situation {
     pub(crate) stop: StopSwitch,
     pub(crate) acted: VecDeque<Acted>,
     pub(crate) vitals: BTreeMap<String, Vitals>,
+    pub(crate) places: Places,
     pub(crate) dirty: BTreeSet<IncidentId>,
     pub(crate) audit_head: Option<AuditRow>,
     pub(crate) audit_grew: bool,
@@ -286,6 +295,7 @@ impl Situation {
             stop: stored.stop.unwrap_or_default(),
             acted: VecDeque::new(),
             vitals: BTreeMap::new(),
+            places: Places::new(stored.correlation, stored.silences),
             dirty: BTreeSet::new(),
             audit_head: stored.audit_head,
             audit_grew: false,
@@ -309,6 +319,7 @@ impl Situation {
             open.retry_at = this.waits_for_time(&open.incident).then_some(now);
             this.incidents.insert(open.incident.id.clone(), open);
         }
+        this.resume_alerts();
         this.relearn(&stored.outcomes);
         for run in &stored.recent_runs {
             this.remember_acts(run);
@@ -355,6 +366,8 @@ impl Situation {
         self.runs.tick(&mut told);
         self.hear(told, &mut effects);
         self.check_watches(&mut effects);
+        self.weigh_on(&mut effects);
+        self.look_at_quieted(&mut effects);
         self.advance(&mut effects);
         self.forget();
         self.finish(&mut effects);
@@ -382,6 +395,9 @@ impl Situation {
         let reply = match command {
             Command::Acknowledge(id) => self.acknowledge(&id, asker, &mut effects)?,
             Command::Resolve(id, note) => self.resolve_by_hand(&id, &note, asker, &mut effects)?,
+            Command::Regroup(request) => self.regroup(request, asker, &mut effects)?,
+            Command::AddSilence(silence) => self.add_silence(silence, asker, &mut effects)?,
+            Command::EndSilence(id) => self.end_silence(&id, asker, &mut effects)?,
             Command::Approve(id) => self.approve(&id, asker, &mut effects)?,
             Command::Reject(id, reason) => self.reject(&id, &reason, asker, &mut effects)?,
             Command::StartRun { workflow, input, key } => {
@@ -552,6 +568,7 @@ impl Situation {
         });
         let findings = &self.findings;
         self.belongs.retain(|id, _| findings.contains_key(id));
+        self.places.alerts.keep(|id| findings.contains_key(id));
         while self.past.len() > MAX_PAST {
             self.past.pop_front();
         }

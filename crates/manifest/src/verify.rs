@@ -27,7 +27,7 @@ pub const VERIFY: &str = "verify";
 pub const MAX_WINDOW_MS: u64 = 24 * 3600 * 1000;
 const DEFAULT_WINDOW_MS: u64 = 30_000;
 const MAX_CONDITIONS: usize = 32;
-const KINDS: [FindingKind; 12] = [
+const KINDS: [FindingKind; 14] = [
     FindingKind::ProbeFailure,
     FindingKind::ProcessExit,
     FindingKind::RestartLoop,
@@ -40,6 +40,8 @@ const KINDS: [FindingKind; 12] = [
     FindingKind::LogBurst,
     FindingKind::LogAnomaly,
     FindingKind::MetricAnomaly,
+    FindingKind::BudgetBurn,
+    FindingKind::Alert,
 ];
 
 /// What to verify.

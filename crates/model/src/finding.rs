@@ -39,13 +39,20 @@ pub enum FindingKind {
     LogAnomaly,
     /// A metric outside its learned band, of no kind above.
     MetricAnomaly,
+    /// An objective whose error budget is spent too fast.
+    BudgetBurn,
+    /// Another system says that something is wrong.
+    Alert,
 }
 
 impl FindingKind {
     /// Whether a person's word can change what its detectors say: a band can be learned, an exit is a fact.
     #[must_use]
     pub const fn is_learned(self) -> bool {
-        !matches!(self, Self::ProbeFailure | Self::ProcessExit | Self::RestartLoop)
+        !matches!(
+            self,
+            Self::ProbeFailure | Self::ProcessExit | Self::RestartLoop | Self::BudgetBurn | Self::Alert
+        )
     }
 }
 
@@ -139,6 +146,23 @@ pub enum Subject {
         /// The instance: `checkout-1`.
         instance: String,
     },
+    /// An objective.
+    Objective {
+        /// Its name: `checkout-availability`.
+        name: String,
+    },
+    /// An alert of another system.
+    Alert {
+        /// Who says so: `alertmanager`.
+        source: String,
+        /// Its name there.
+        name: String,
+        /// Its labels.
+        #[serde(default)]
+        labels: Labels,
+        /// Where to look at it there.
+        url: Option<String>,
+    },
 }
 
 /// What a detector says of signals.
@@ -181,6 +205,9 @@ pub struct Finding {
     pub samples: Vec<String>,
     /// Milliseconds until a limit is reached, for findings that look ahead.
     pub time_to_limit_ms: Option<u64>,
+    /// Why it opens no incident by itself: a silence, a rule, something else that fires.
+    #[serde(default)]
+    pub quieted: Option<String>,
     /// A change of the same service shortly before, when the detector was told of one.
     pub change: Option<ChangeId>,
     /// From the signal that made the detector speak.

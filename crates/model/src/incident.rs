@@ -34,6 +34,47 @@ pub enum Impact {
     High,
 }
 
+/// What comes first.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Drop everything.
+    P1,
+    /// Now.
+    P2,
+    /// Today.
+    P3,
+    /// When there is time.
+    #[default]
+    P4,
+}
+
+impl Priority {
+    /// Severity and impact together, after the matrix of ITIL.
+    #[must_use]
+    pub const fn of(severity: Severity, impact: Impact) -> Self {
+        match severity as u8 + impact as u8 {
+            4.. => Self::P1,
+            3 => Self::P2,
+            2 => Self::P3,
+            _ => Self::P4,
+        }
+    }
+}
+
 /// What kind of failure a cause is; confidence is learned for each class and action.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
@@ -181,6 +222,22 @@ pub enum EvidenceBody {
         target: String,
         /// Why it failed.
         reason: String,
+    },
+    /// An alert of another system.
+    Alert {
+        /// Who says so: `alertmanager`.
+        source: String,
+        /// Its name there.
+        name: String,
+        /// Where to look at it there.
+        url: Option<String>,
+    },
+    /// An objective that is missed.
+    Objective {
+        /// Its name.
+        name: String,
+        /// How fast its budget is spent.
+        detail: String,
     },
     /// A process ended.
     Process {
@@ -344,6 +401,9 @@ pub struct Incident {
     pub severity: Severity,
     /// How bad for the business.
     pub impact: Impact,
+    /// What comes first: by people's rules, else from severity and impact.
+    #[serde(default)]
+    pub priority: Priority,
     /// Every service with a finding in it, the one at fault first once known.
     pub services: Vec<String>,
     /// Its findings, oldest first.
@@ -372,6 +432,12 @@ pub struct Incident {
     pub acknowledged_at: Option<Timestamp>,
     /// When it was over.
     pub resolved_at: Option<Timestamp>,
+    /// Since when its findings come and go so often that quiet must last longer before it is over.
+    #[serde(default)]
+    pub flapping_since: Option<Timestamp>,
+    /// The incident that a person made it part of.
+    #[serde(default)]
+    pub merged_into: Option<IncidentId>,
     /// What ended it: a run held, it cleared by itself, a person.
     pub resolution: Option<String>,
     /// Whether a person is needed now, and why.

@@ -35,14 +35,14 @@ pub use id::{
 };
 pub use incident::{
     Cause, CauseScores, Evidence, EvidenceBody, FailureClass, FaultKind, Impact, Incident, IncidentStatus,
-    PathStep, Severity, TimelineEntry, TimelineKind,
+    PathStep, Priority, Severity, TimelineEntry, TimelineKind,
 };
 pub use outcome::{Outcome, OutcomeKind, Track};
 pub use run::{Act, Run, RunPurpose, RunStatus, Step, StepStatus};
 pub use secret::{Secret, SecretError};
 pub use service::{Health, Instance, InstanceState, Service, Tier};
 pub use signal::{
-    Change, ChangeKind, Event, Labels, LogLevel, LogRecord, MetricKind, MetricSeries, Point, ProbeResult,
-    Signal, Span, SpanKind,
+    Alert, Change, ChangeKind, Event, Labels, LogLevel, LogRecord, MetricKind, MetricSeries, Point,
+    ProbeResult, Signal, Span, SpanKind,
 };
 pub use time::{TimeRange, Timestamp};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::Feedback;
 use crate::id::ChangeId;
+use crate::incident::Severity;
 use crate::time::Timestamp;
 
 /// Labels or attributes: names to values, sorted.
@@ -27,6 +28,8 @@ pub enum Signal {
     Event(Event),
     /// People or machines altered something.
     Change(Change),
+    /// What another system holds to be wrong.
+    Alert(Alert),
     /// A person's word on a finding. Comes from the API alone, never from a sender.
     Feedback(Feedback),
 }
@@ -42,6 +45,7 @@ impl Signal {
             Self::Probe(p) => &p.service,
             Self::Event(e) => &e.service,
             Self::Change(c) => &c.service,
+            Self::Alert(a) => &a.service,
             Self::Feedback(f) => &f.service,
         }
     }
@@ -56,6 +60,7 @@ impl Signal {
             Self::Probe(p) => p.at,
             Self::Event(e) => e.at,
             Self::Change(c) => c.at,
+            Self::Alert(a) => a.at,
             Self::Feedback(f) => f.at,
         }
     }
@@ -239,6 +244,36 @@ impl Event {
         map.insert("data".to_owned(), self.data.clone());
         map.into()
     }
+}
+
+/// An alert of another system: Alertmanager, Grafana, a cloud.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Alert {
+    /// The same for the same alert each time that it is sent, and for no other of its source.
+    pub fingerprint: String,
+    /// Who says so: `alertmanager`.
+    pub source: String,
+    /// Its name there: `HighErrorRate`.
+    pub name: String,
+    /// The service it speaks of; the name of the alert when its labels name none.
+    pub service: String,
+    /// The instance, when it speaks of one.
+    pub instance: Option<String>,
+    /// How bad, in our words.
+    pub severity: Severity,
+    /// One line for people.
+    pub summary: String,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Where to look at it there.
+    pub url: Option<String>,
+    /// When it was seen last: when it was sent, or when it ended.
+    pub at: Timestamp,
+    /// When the trouble began.
+    pub started_at: Timestamp,
+    /// Whether the other system holds it to be over.
+    pub resolved: bool,
 }
 
 /// What was altered.

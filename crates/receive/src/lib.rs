@@ -7,6 +7,7 @@
 //! Deliberately absent: HTTP, compression, authentication (the API crate does them) and anything that
 //! needs memory, such as adding up delta counters.
 
+pub mod alertmanager;
 pub mod cloudevents;
 pub mod limits;
 pub mod logline;

@@ -237,7 +237,11 @@ fn refresh(batch: &mut [Signal], now: Timestamp) {
             Signal::Span(span) => span.started_at = now.plus_ms(-20),
             Signal::Log(record) => record.at = now,
             Signal::Metric(series) => series.points.iter_mut().for_each(|p| p.at = now),
-            Signal::Probe(_) | Signal::Event(_) | Signal::Change(_) | Signal::Feedback(_) => {}
+            Signal::Probe(_)
+            | Signal::Event(_)
+            | Signal::Change(_)
+            | Signal::Alert(_)
+            | Signal::Feedback(_) => {}
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::audit::AUDIT;
+use engine::grouping::{CorrelationMemory, Silence};
 use engine::records::{EventsSeen, Grants, Record, StopSwitch};
 use engine::runs::{
     Approval, ApprovalState, Holds, Journal, StoredDefinition, definition_hashes, pin, read_journal,
@@ -186,6 +187,8 @@ impl Memory {
                 .collect(),
             holds: self.all::<Holds>().pop(),
             schedules: self.all(),
+            silences: self.all::<Silence>().into_iter().filter(|s| s.ends_at > now).collect(),
+            correlation: self.all::<CorrelationMemory>().pop(),
             events_seen: self.all::<EventsSeen>().pop().unwrap_or_default().offset,
             recent_runs: self.all::<Run>().into_iter().filter(|r| r.started_at >= since).collect(),
             audit_head: self.all::<AuditRow>().pop(),

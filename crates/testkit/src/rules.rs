@@ -52,6 +52,7 @@ pub fn rules(
         policy: Arc::new(Policy::parse(&texts).map_err(|e| e.to_string())?),
         runbooks: Arc::new(runbooks),
         actions,
+        triage: Arc::default(),
         diagnosis: diagnose::Settings::default(),
         calendar: engine::calendar::Calendar::default(),
         patience,

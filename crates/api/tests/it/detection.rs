@@ -32,6 +32,7 @@ fn exit() -> Op {
         summary: "worker-1 ended".into(),
         samples: Vec::new(),
         time_to_limit_ms: None,
+        quieted: None,
         change: None,
         correlation_id: CorrelationId::derive(AT, &["test"]),
     };

@@ -34,6 +34,9 @@ pub(crate) fn incident(n: u32, status: IncidentStatus) -> Incident {
         resolved_at: (status == IncidentStatus::Resolved).then(|| at.plus_ms(1_000)),
         resolution: None,
         needs_person: None,
+        flapping_since: None,
+        merged_into: None,
+        priority: model::Priority::P4,
         timeline: Vec::new(),
         correlation_id: CorrelationId::derive(at, &["test"]),
     }

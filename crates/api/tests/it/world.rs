@@ -398,6 +398,7 @@ fn rules() -> Rules {
         policy: Arc::new(decide::Policy::parse(&[("default.yaml".to_owned(), policy)]).unwrap()),
         runbooks: Arc::new(manifest::Runbooks::load(&books).unwrap()),
         actions: Default::default(),
+        triage: Arc::default(),
         diagnosis: diagnose::Settings::default(),
         calendar: engine::calendar::Calendar::default(),
         // Incidents that tests put into the store stay as they are.

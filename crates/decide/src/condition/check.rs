@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators};
 
 use super::Flaw;
-use crate::facts::{FactType, Facts};
+use crate::facts::{FactSpec, FactType};
 use crate::suggest::nearest;
 
 /// What an expression must give.
@@ -16,9 +16,14 @@ pub(crate) enum Wanted {
     Number,
 }
 
-/// The settings a condition may name, with their types.
+/// What a condition may name.
 pub(crate) struct Known<'a> {
-    pub(crate) settings: &'a BTreeMap<String, FactType>,
+    /// The facts.
+    pub(crate) facts: &'a [FactSpec],
+    /// The settings, with their types; none: there are no settings.
+    pub(crate) settings: Option<&'a BTreeMap<String, FactType>>,
+    /// Whether `labels.` and any name may be asked for; what is not there is empty text.
+    pub(crate) labels: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -110,30 +115,38 @@ impl Checker<'_> {
             return Ok(local.clone());
         }
         let name = name.strip_prefix('.').unwrap_or(name);
-        if let Some(spec) = Facts::SPECS.iter().find(|s| s.name == name) {
+        if let Some(spec) = self.known.facts.iter().find(|s| s.name == name) {
             self.names.insert(name.to_owned());
             return Ok(of_fact(spec.kind));
         }
-        if name == "settings" {
+        if name == "settings" && self.known.settings.is_some() {
             return flaw(
                 "names `settings` without a field".to_owned(),
                 "write `settings.` and the setting's name",
             );
         }
-        let facts = Facts::SPECS.iter().map(|s| s.name);
+        if name == "labels" && self.known.labels {
+            return flaw("names `labels` without a name".to_owned(), "write `labels.` and the label's name");
+        }
+        let facts = self.known.facts.iter().map(|s| s.name);
         flaw(format!("names `{name}`, which is no fact"), did_you_mean(name, facts, "facts are"))
     }
 
     fn select(&mut self, select: &SelectExpr) -> Result<Type, Flaw> {
-        if !matches!(&select.operand.expr, Expr::Ident(name) if name == "settings") {
+        let of = |wanted: &str| matches!(&select.operand.expr, Expr::Ident(name) if name == wanted);
+        if self.known.labels && of("labels") {
+            self.names.insert(format!("labels.{}", select.field));
+            return Ok(if select.test { Type::Bool } else { Type::Text(&[]) });
+        }
+        let Some(settings) = self.known.settings.filter(|_| of("settings")) else {
             let operand = self.check(&select.operand)?;
             return flaw(
                 format!("asks {} for a field `{}`", operand.name(), select.field),
-                "only `settings` has fields",
+                if self.known.labels { "only `labels` has fields" } else { "only `settings` has fields" },
             );
-        }
-        let Some(kind) = self.known.settings.get(&select.field) else {
-            let settings = self.known.settings.keys().map(String::as_str);
+        };
+        let Some(kind) = settings.get(&select.field) else {
+            let settings = settings.keys().map(String::as_str);
             return flaw(
                 format!("names `settings.{}`, which is not set", select.field),
                 did_you_mean(&select.field, settings, "settings are"),

@@ -71,6 +71,20 @@ impl Links {
 }
 
 impl Correlator {
+    /// How often people put two such alerts together (above zero) or took them apart (below), -4 to 4.
+    #[must_use]
+    pub fn tie(&self, a: Fingerprint, b: Fingerprint) -> i32 {
+        let pairs = self.links.pairs.get(&a).into_iter().flatten();
+        pairs.filter(|(other, _)| *other == b).map(|(_, count)| *count).sum()
+    }
+
+    /// A person put two such alerts together, or took them apart.
+    pub fn teach(&mut self, a: Fingerprint, b: Fingerprint, together: bool) {
+        if a != b {
+            self.links.teach(a, b, if together { 1 } else { -1 });
+        }
+    }
+
     /// A person says that two groups are one. Everything of `from` goes to `into` and stays there.
     pub fn merge_groups(&mut self, from: GroupId, into: GroupId) -> Vec<Told> {
         if from == into || !self.groups.contains_key(&into) {

@@ -399,6 +399,12 @@ fn evidence(label: &str, piece: &Evidence) -> Value {
         EvidenceBody::Process { instance, detail } => {
             json!({"instance": name(instance), "ended": line(detail)})
         }
+        EvidenceBody::Alert { source, name: alert, .. } => {
+            json!({"alert": name(alert), "from": name(source)})
+        }
+        EvidenceBody::Objective { name: objective, detail } => {
+            json!({"objective": name(objective), "says": line(detail)})
+        }
         EvidenceBody::PastIncident { fixed_by, .. } => json!({"ended_by": line(fixed_by)}),
     };
     if let (Value::Object(value), Value::Object(more)) = (&mut value, more) {
@@ -413,6 +419,8 @@ fn finding_of(label: &str, finding: &Finding) -> Value {
         Subject::LogTemplate { template, .. } => line(template),
         Subject::Probe { target } => name(target),
         Subject::Process { instance } => name(instance),
+        Subject::Objective { name: objective } => name(objective),
+        Subject::Alert { name: alert, .. } => name(alert),
     };
     json!({
         "id": label,

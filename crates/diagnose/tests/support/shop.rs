@@ -244,6 +244,17 @@ pub fn finding(ms: i64, service: &str, kind: FindingKind, summary: &str) -> Find
         FindingKind::DiskFilling => (metric("data_folder_bytes", &on_instance), 5e7, 2e7),
         FindingKind::LogBurst => (metric("log_rate", &[]), 2000.0, 20.0),
         FindingKind::MetricAnomaly => (metric("queue_depth", &[]), 50.0, 10.0),
+        FindingKind::BudgetBurn => (Subject::Objective { name: "availability".into() }, 20.0, 14.4),
+        FindingKind::Alert => (
+            Subject::Alert {
+                source: "alertmanager".into(),
+                name: "HighErrorRate".into(),
+                labels: Labels::new(),
+                url: None,
+            },
+            1.0,
+            1.0,
+        ),
         FindingKind::ProbeFailure => (Subject::Probe { target: "http://x/healthz".into() }, 1.0, 1.0),
         FindingKind::ProcessExit | FindingKind::RestartLoop => {
             (Subject::Process { instance: instance.clone() }, 1.0, 1.0)
@@ -276,6 +287,7 @@ pub fn finding(ms: i64, service: &str, kind: FindingKind, summary: &str) -> Find
         summary: summary.to_owned(),
         samples: Vec::new(),
         time_to_limit_ms: None,
+        quieted: None,
         change: None,
         correlation_id: CorrelationId::derive(at(ms), &[service]),
     }

@@ -113,12 +113,13 @@ impl Outside {
     }
 }
 
-fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     let policy = ("default.yaml".to_owned(), include_str!("../../../../policies/default.yaml").to_owned());
     Rules {
         policy: Arc::new(Policy::parse(&[policy]).unwrap()),
         runbooks: Arc::new(Runbooks::load::<&str, &str>(&[]).unwrap()),
         actions: BTreeMap::new(),
+        triage: Arc::default(),
         diagnosis: diagnose::Settings::default(),
         calendar: engine::calendar::Calendar::default(),
         patience: Patience::default(),

@@ -119,6 +119,9 @@ fn incident(decided: bool) -> Incident {
         resolved_at: Some(AT),
         resolution: Some("cleared by itself".to_owned()),
         needs_person: None,
+        flapping_since: None,
+        merged_into: None,
+        priority: model::Priority::P4,
         timeline: Vec::new(),
         correlation_id: CorrelationId::derive(AT, &["x"]),
     }

@@ -4,5 +4,6 @@ mod admission;
 mod bed;
 mod explain;
 mod faults;
+mod grouping;
 mod retention;
 mod verify;
