@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use engine::command::{AllowedAction, Command, Role, incident_actions};
+use engine::command::{AllowedAction, Asker, Command, Reply, Role, incident_actions};
 use engine::explain::explain_action;
+use engine::grouping::Regroup;
 use engine::records::{Record, name_of};
 use model::{
-    Decision, Explanation, FailureClass, Finding, Impact, Incident, IncidentId, IncidentStatus, Run,
-    Severity, Step, Timestamp,
+    Decision, Explanation, FailureClass, Finding, FindingId, Impact, Incident, IncidentId, IncidentStatus,
+    Priority, Run, Severity, Step, Timestamp,
 };
 use ports::{Direction, Filter, Index, Query as StoreQuery};
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::detection::{self, FindingView};
 use crate::page::{Body, Page, Path, Query, check_prose, limit};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Conditions on incidents.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -30,6 +31,8 @@ pub struct IncidentFilter {
     pub service: Option<String>,
     /// Severity.
     pub severity: Option<Severity>,
+    /// Priority.
+    pub priority: Option<Priority>,
     /// Where the page before ended.
     pub cursor: Option<String>,
     /// At most this many, 1 to 1000; 50 unless told.
@@ -49,6 +52,10 @@ pub struct IncidentSummary {
     pub severity: Severity,
     /// How bad for the business.
     pub impact: Impact,
+    /// What comes first.
+    pub priority: Priority,
+    /// Since when its findings come and go.
+    pub flapping_since: Option<Timestamp>,
     /// Every service with a finding in it.
     pub services: Vec<String>,
     /// Failure class of the first cause.
@@ -78,6 +85,8 @@ impl From<Incident> for IncidentSummary {
             status: incident.status,
             severity: incident.severity,
             impact: incident.impact,
+            priority: incident.priority,
+            flapping_since: incident.flapping_since,
             services: incident.services,
             started_at: incident.started_at,
             opened_at: incident.opened_at,
@@ -166,6 +175,9 @@ pub async fn list(
     if let Some(severity) = filter.severity {
         query = query.filter(Filter::In("severity", vec![Index::Text(name_of(&severity))]));
     }
+    if let Some(priority) = filter.priority {
+        query = query.filter(Filter::In("priority", vec![Index::Text(name_of(&priority))]));
+    }
     let page = Page::from(app.engine.records().list::<Incident>(&query).await?);
     Ok(Json(page.map(IncidentSummary::from)))
 }
@@ -239,6 +251,78 @@ pub async fn resolve(
     check_prose("/note", &resolution.note)?;
     app.engine.ask(asker, Command::Resolve(incident_id(&id)?, resolution.note)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where an incident goes.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MergeRequest {
+    /// The incident that it becomes part of.
+    pub into: IncidentId,
+}
+
+/// Some findings.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindingsRequest {
+    /// Which, 1 to 1000.
+    pub findings: Vec<FindingId>,
+}
+
+/// The incident that has the findings now.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Regrouped {
+    /// Its id.
+    pub incident: IncidentId,
+}
+
+/// Makes an incident part of another one; it is over with that. Learned: such findings go together the next time.
+#[utoipa::path(post, path = "/incidents/{id}/merge", operation_id = "merge_incident", tag = "incidents",
+    params(("id" = String, Path)), request_body = MergeRequest, responses((status = 200, body = Regrouped)),
+    extensions(("x-required-role" = json!("operator"))))]
+pub async fn merge(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(wanted): Body<MergeRequest>,
+) -> Result<Json<Regrouped>, Problem> {
+    let asker = caller.require(Role::Operator)?;
+    regroup(&app, asker, Regroup::Merge { from: incident_id(&id)?, into: wanted.into }).await
+}
+
+/// Makes some findings of an incident an incident of their own. Learned: such findings stay apart the next time.
+#[utoipa::path(post, path = "/incidents/{id}/split", operation_id = "split_incident", tag = "incidents",
+    params(("id" = String, Path)), request_body = FindingsRequest, responses((status = 200, body = Regrouped)),
+    extensions(("x-required-role" = json!("operator"))))]
+pub async fn split(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(wanted): Body<FindingsRequest>,
+) -> Result<Json<Regrouped>, Problem> {
+    let asker = caller.require(Role::Operator)?;
+    regroup(&app, asker, Regroup::Split { incident: incident_id(&id)?, findings: wanted.findings }).await
+}
+
+/// Puts findings of other incidents, or of none, into this one. Learned for the next time.
+#[utoipa::path(post, path = "/incidents/{id}/move", operation_id = "move_findings", tag = "incidents",
+    params(("id" = String, Path)), request_body = FindingsRequest, responses((status = 200, body = Regrouped)),
+    extensions(("x-required-role" = json!("operator"))))]
+pub async fn move_findings(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(wanted): Body<FindingsRequest>,
+) -> Result<Json<Regrouped>, Problem> {
+    let asker = caller.require(Role::Operator)?;
+    regroup(&app, asker, Regroup::Move { findings: wanted.findings, to: incident_id(&id)? }).await
+}
+
+async fn regroup(app: &App, asker: Asker, wanted: Regroup) -> Result<Json<Regrouped>, Problem> {
+    let Reply::Incident(incident) = app.engine.ask(asker, Command::Regroup(wanted)).await? else {
+        return Err(Problem::new(Code::Internal, "the loop gave another answer than was asked for"));
+    };
+    Ok(Json(Regrouped { incident }))
 }
 
 pub(crate) fn incident_id(text: &str) -> Result<IncidentId, Problem> {

@@ -30,10 +30,12 @@ pub mod schedules;
 pub mod security;
 pub mod services;
 pub mod session;
+pub mod silences;
 pub mod status;
 pub mod stream;
 pub mod telemetry;
 pub mod tokens;
+pub mod triage;
 pub mod workflows;
 
 pub use app::{App, ComponentState, ComponentStatus, DemoControl, Environment};

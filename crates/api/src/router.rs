@@ -23,8 +23,8 @@ use crate::app::App;
 use crate::problem::{self, Code, Problem};
 use crate::{
     approvals, audit, autonomy, bulk, changes, decisions, demo, detection, explanations, holds, incidents,
-    ingest, metrics, overview, policy, runbooks, runs, schedules, security, services, session, status,
-    stream, telemetry, tokens, workflows,
+    ingest, metrics, overview, policy, runbooks, runs, schedules, security, services, session, silences,
+    status, stream, telemetry, tokens, triage, workflows,
 };
 
 #[derive(OpenApi)]
@@ -62,6 +62,9 @@ fn resources(max_body_bytes: usize) -> OpenApiRouter<App> {
         .routes(routes!(incidents::get))
         .routes(routes!(incidents::acknowledge))
         .routes(routes!(incidents::resolve))
+        .routes(routes!(incidents::merge))
+        .routes(routes!(incidents::split))
+        .routes(routes!(incidents::move_findings))
         .routes(routes!(explanations::explain))
         .routes(routes!(decisions::list))
         .routes(routes!(decisions::get))
@@ -104,6 +107,11 @@ fn resources(max_body_bytes: usize) -> OpenApiRouter<App> {
         .routes(routes!(schedules::update))
         .routes(routes!(runbooks::list))
         .routes(routes!(runbooks::get))
+        .routes(routes!(silences::list, silences::create))
+        .routes(routes!(silences::end))
+        .routes(routes!(silences::preview))
+        .routes(routes!(triage::get))
+        .routes(routes!(triage::test))
         .routes(routes!(policy::get))
         .routes(routes!(policy::tracks))
         .routes(routes!(policy::outcomes))

@@ -12,7 +12,7 @@ mod source;
 
 use std::collections::BTreeMap;
 
-use model::{Finding, Impact, Labels, Priority, Severity, Tier, Timestamp};
+use model::{Finding, Impact, Labels, Priority, Severity, Tier, Timestamp, TriageKind};
 
 use crate::condition::{Condition, Interpreter, Known, Scene, SettingValues, Wanted};
 use crate::facts::FactSpec;
@@ -55,6 +55,14 @@ pub struct Rule {
     /// Why it exists, one line.
     pub why: String,
     when: Condition,
+}
+
+impl Rule {
+    /// Its condition, as written.
+    #[must_use]
+    pub fn condition(&self) -> &str {
+        self.when.text()
+    }
 }
 
 /// Puts findings together, or keeps them apart.
@@ -217,6 +225,16 @@ impl Triage {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Every rule, by kind and in the order in which they are asked.
+    pub fn rules(&self) -> impl Iterator<Item = (TriageKind, &Rule)> {
+        let mutes = self.mutes.iter().map(|m| (TriageKind::Mute, &m.rule));
+        let inhibitions = self.inhibitions.iter().map(|i| (TriageKind::Inhibit, &i.target));
+        let groups = self.groups.iter().map(|g| (TriageKind::Group, &g.rule));
+        let separate = self.separate.iter().map(|g| (TriageKind::Separate, &g.rule));
+        let rankings = self.rankings.iter().map(|r| (TriageKind::Priority, &r.rule));
+        mutes.chain(inhibitions).chain(groups).chain(separate).chain(rankings)
     }
 
     /// The rule that mutes a finding now, if any does.

@@ -2,12 +2,12 @@
 
 use model::{
     Actor, AuditEntry, AutonomyGrant, Decision, DecisionId, Disposition, Incident, IncidentId,
-    IncidentStatus, RunId, Service,
+    IncidentStatus, RunId, Service, SilenceId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::grouping::{Regroup, Silence, SilenceId, refuse_regroup};
+use crate::grouping::{Regroup, Silence, refuse_regroup};
 use crate::operate::RunCommand;
 
 /// What a person or a token may do. Each role includes those before it.

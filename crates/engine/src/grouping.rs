@@ -26,7 +26,7 @@ pub(crate) use self::flap::{QUIET_MS, QUIETER};
 pub use self::hand::Regroup;
 pub(crate) use self::hand::refuse_regroup;
 use self::quiet::Quiet;
-pub use self::quiet::{MAX_SILENCES, Silence, SilenceId, refuse_end};
+pub use self::quiet::{MAX_SILENCES, Silence, refuse_end};
 pub use self::rehearse::{Placed, Rehearsal, rehearse};
 use crate::situation::{Effects, Open, Situation};
 

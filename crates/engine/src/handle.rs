@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use model::{
-    AuditEntry, AuditRow, Change as ServiceChange, Decision, Explanation, Finding, Incident, Outcome, Run,
-    RunId, Service, Timestamp, Track,
+    AuditEntry, AuditRow, Change as ServiceChange, Decision, Explanation, Finding, FindingState, Incident,
+    Outcome, Run, RunId, Service, Tier, Timestamp, Track,
 };
 use ports::{
     Actuator, Blobs, Bus, Clock, Explainer, Filter, Index, Logs, Query, Resources, Secrets, Series, Store,
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use workflow::yaml::ParseError;
 
-use ::decide::triage::Triage;
+use ::decide::triage::{Matcher, Subject, Triage};
 use ::detect::{Report, Settings};
 
 use crate::act::manual_run_id;
@@ -284,6 +284,28 @@ impl Engine {
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// Findings that fire now and that a condition means, newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn firing(&self, matcher: &Matcher) -> ports::Result<Vec<Finding>> {
+        let state = Index::Text(crate::records::name_of(&FindingState::Firing));
+        let query = Query::of(Finding::KIND)
+            .filter(Filter::In("state", vec![state]))
+            .order("last_seen_at", ports::Direction::Descending);
+        let findings = self.records.all::<Finding>(query, MAX_REHEARSED).await?;
+        let services = self.records.all::<Service>(Query::of(Service::KIND), 100_000).await?;
+        let services: BTreeMap<&str, &Service> = services.iter().map(|s| (s.name.as_str(), s)).collect();
+        let now = self.clock.now();
+        let means = |finding: &Finding| {
+            let service = services.get(finding.service.as_str());
+            let tier = service.map_or(Tier::Standard, |s| s.tier);
+            let owner = service.and_then(|s| s.owner.as_deref()).unwrap_or_default();
+            matcher.holds(Subject { finding, tier, owner }, now)
+        };
+        Ok(findings.into_iter().filter(means).collect())
     }
 
     /// Where the findings since then would go under these rules: nothing is changed.

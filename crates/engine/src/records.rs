@@ -76,7 +76,7 @@ impl Record for Silence {
     const KIND: &'static str = "silence";
 
     fn key(&self) -> String {
-        self.id.0.clone()
+        self.id.to_string()
     }
 
     fn index(&self) -> Vec<(&'static str, Index)> {

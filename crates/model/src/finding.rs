@@ -88,6 +88,22 @@ pub struct Feedback {
     pub at: Timestamp,
 }
 
+/// What a rule of people does with findings before anything is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TriageKind {
+    /// Keeps findings from opening incidents.
+    Mute,
+    /// Does so while something else fires.
+    Inhibit,
+    /// Puts findings together.
+    Group,
+    /// Keeps findings apart.
+    Separate,
+    /// Says what comes first.
+    Priority,
+}
+
 /// Whether the trouble is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -98,6 +98,8 @@ ids! {
     OutcomeId = "out";
     /// An audit row.
     AuditId = "aud";
+    /// A silence.
+    SilenceId = "sil";
     /// An API token (its name, not its secret).
     TokenId = "tok";
 }

@@ -27,11 +27,13 @@ pub use explanation::{
     Citation, CitationKind, Claim, DroppedClaims, Exchange, Explanation, ExplanationState, ModelAnswer,
     ModelHypothesis, ModelUsage,
 };
-pub use finding::{Band, Direction, Feedback, Finding, FindingKind, FindingState, Judgement, Subject};
+pub use finding::{
+    Band, Direction, Feedback, Finding, FindingKind, FindingState, Judgement, Subject, TriageKind,
+};
 pub use graph::{Edge, ServiceGraph};
 pub use id::{
     ApprovalId, AuditId, CauseId, ChangeId, CorrelationId, DecisionId, EvidenceId, FindingId, IncidentId,
-    OutcomeId, RecommendationId, RunId, TokenId,
+    OutcomeId, RecommendationId, RunId, SilenceId, TokenId,
 };
 pub use incident::{
     Cause, CauseScores, Evidence, EvidenceBody, FailureClass, FaultKind, Impact, Incident, IncidentStatus,

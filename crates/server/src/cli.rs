@@ -42,6 +42,12 @@ pub(crate) enum Command {
     /// Incidents.
     #[command(subcommand)]
     Incident(Incident),
+    /// Silences: for some time, findings that a condition means open no incident.
+    #[command(subcommand)]
+    Silence(Silence),
+    /// Triage: rules of what is muted, inhibited, put together and kept apart.
+    #[command(subcommand)]
+    Triage(Triage),
     /// Decisions.
     #[command(subcommand)]
     Decision(Decision),
@@ -143,6 +149,29 @@ pub(crate) enum Incident {
         /// Its id.
         id: String,
     },
+    /// Make an incident part of another one. Learned for the next time.
+    Merge {
+        /// The one that is over afterwards.
+        id: String,
+        /// The one that goes on.
+        into: String,
+    },
+    /// Make some findings of an incident an incident of their own. Learned for the next time.
+    Split {
+        /// The incident.
+        id: String,
+        /// Findings, by id.
+        #[arg(required = true)]
+        findings: Vec<String>,
+    },
+    /// Put findings into an incident. Learned for the next time.
+    Move {
+        /// The incident.
+        to: String,
+        /// Findings, by id.
+        #[arg(required = true)]
+        findings: Vec<String>,
+    },
     /// What the language model says of an incident; asks it if it was not asked yet. Decides nothing.
     Explain {
         /// Its id.
@@ -153,6 +182,51 @@ pub(crate) enum Incident {
         /// Ask this, not for an explanation.
         #[arg(long)]
         question: Option<String>,
+    },
+}
+
+/// Silences.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Silence {
+    /// List silences, those that end last first.
+    List {
+        /// At most this many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Silence findings: `homeostat silence add "service == 'db'" --for 2h --reason "disks are replaced"`.
+    Add {
+        /// Which: a CEL condition over service, kind, severity, instance, subject, labels.<name> and others.
+        when: String,
+        /// How long: `30m`, `2h`, `7d`.
+        #[arg(long = "for", value_name = "DURATION")]
+        lasts: String,
+        /// Why, so that others understand it.
+        #[arg(long)]
+        reason: String,
+        /// Only say which findings it means now.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// End a silence now.
+    End {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// Rules for findings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Triage {
+    /// The rules in force.
+    Show,
+    /// Where stored findings would have gone under the rules of a file. Changes nothing.
+    Test {
+        /// A triage file.
+        file: PathBuf,
+        /// How far back, in hours, 1 to 720.
+        #[arg(long, default_value_t = 24)]
+        hours: u32,
     },
 }
 

@@ -57,6 +57,9 @@ pub(crate) enum ClientError {
     /// A language model was asked and there is no answer.
     #[error("there is no explanation: {0}")]
     Unexplained(String),
+    /// What was given cannot be used.
+    #[error("{0}")]
+    Usage(String),
     /// The answer is not what it should be.
     #[error("{0} answered something that is no JSON; is it a Homeostat server?")]
     Garbled(String),

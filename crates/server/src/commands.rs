@@ -7,6 +7,7 @@ pub(crate) mod fault;
 pub(crate) mod host;
 pub(crate) mod incident;
 pub(crate) mod reference;
+pub(crate) mod silence;
 pub(crate) mod status;
 pub(crate) mod up;
 pub(crate) mod workflow;

@@ -246,6 +246,8 @@ impl Default for Loop {
 pub(crate) struct Rules {
     /// Policy files, in order; later ones override earlier ones. None means the shipped default policy.
     pub(crate) policies: Vec<PathBuf>,
+    /// Triage files: what is muted, inhibited, put together, kept apart, and what comes first. Asked in order.
+    pub(crate) triage: Vec<PathBuf>,
     /// Folder of runbooks (`*.md`) besides the shipped ones; a name in both means yours.
     pub(crate) runbooks: Option<PathBuf>,
     /// How far automation may go before anyone has said so in the dashboard.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use decide::Policy;
+use decide::triage::Triage;
 use manifest::Runbooks;
 use rust_embed::RustEmbed;
 
@@ -36,6 +37,20 @@ pub(crate) fn policy(files: &[PathBuf]) -> Result<Policy, String> {
         texts.push((name.trim_start_matches("shipped:").to_owned(), text));
     }
     Policy::parse(&texts).map_err(|e| e.to_string())
+}
+
+/// The rules of triage files; none are shipped.
+///
+/// # Errors
+/// A file cannot be read or is refused; the text says where and what to do.
+pub(crate) fn triage(files: &[PathBuf]) -> Result<Triage, String> {
+    let read = |file: &PathBuf| {
+        let name = file.to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(file);
+        text.map(|text| (name.clone(), text)).map_err(|e| format!("cannot read the triage file {name}: {e}"))
+    };
+    let texts = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Triage::parse(&texts).map_err(|e| e.to_string())
 }
 
 /// The shipped runbooks and those of the folder; a file of the same name replaces the shipped one.

@@ -340,7 +340,7 @@ fn options(config: &Config) -> Result<Options, StartError> {
         policy: Arc::new(shipped::policy(&config.rules.policies).map_err(StartError::Rules)?),
         runbooks: Arc::new(shipped::runbooks(config.rules.runbooks.as_deref()).map_err(StartError::Rules)?),
         actions: BTreeMap::new(),
-        triage: Arc::default(),
+        triage: Arc::new(shipped::triage(&config.rules.triage).map_err(StartError::Rules)?),
         diagnosis: diagnose::Settings::default(),
         calendar: config.calendar.clone(),
         patience: Patience {

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes alerts as Alertmanager and Grafana send them: their webhook, version 4. */
+        post: operations["create_alerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/approvals": {
         parameters: {
             query?: never;
@@ -406,6 +423,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/incidents/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes an incident part of another one; it is over with that. Learned: such findings go together the next time. */
+        post: operations["merge_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents/{id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts findings of other incidents, or of none, into this one. Learned for the next time. */
+        post: operations["move_findings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/incidents/{id}/resolve": {
         parameters: {
             query?: never;
@@ -417,6 +468,23 @@ export interface paths {
         put?: never;
         /** Ends an incident by hand. */
         post: operations["resolve_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents/{id}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes some findings of an incident an incident of their own. Learned: such findings stay apart the next time. */
+        post: operations["split_incident"];
         delete?: never;
         options?: never;
         head?: never;
@@ -889,6 +957,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists silences, those that end last first. */
+        get: operations["list_silences"];
+        put?: never;
+        /** Silences findings for some time. What is open already stays open. */
+        post: operations["create_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/silences/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a condition means now, before anything is silenced. */
+        post: operations["preview_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/silences/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a silence now. What it kept quiet and still fires gets its place within a second. */
+        post: operations["end_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/status": {
         parameters: {
             query?: never;
@@ -990,6 +1110,40 @@ export interface paths {
         get: operations["list_tracks"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/triage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules in force. */
+        get: operations["get_triage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/triage/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Where stored findings would have gone under other rules. Changes nothing. */
+        post: operations["test_triage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1779,6 +1933,22 @@ export interface components {
             /** @enum {string} */
             type: "probe";
         } | {
+            /** @description Its name there. */
+            name: string;
+            /** @description Who says so: `alertmanager`. */
+            source: string;
+            /** @enum {string} */
+            type: "alert";
+            /** @description Where to look at it there. */
+            url?: string | null;
+        } | {
+            /** @description How fast its budget is spent. */
+            detail: string;
+            /** @description Its name. */
+            name: string;
+            /** @enum {string} */
+            type: "objective";
+        } | {
             /** @description Exit status or signal, and how often. */
             detail: string;
             /** @description The instance. */
@@ -1859,6 +2029,13 @@ export interface components {
          * @enum {string}
          */
         ExplanationState: "asked" | "ready" | "deferred" | "failed";
+        /** @description A fact that conditions may name. */
+        FactView: {
+            /** @description Its name. */
+            name: string;
+            /** @description What it can be. */
+            values: string;
+        };
         /**
          * @description What kind of failure a cause is; confidence is learned for each class and action.
          * @enum {string}
@@ -1938,6 +2115,8 @@ export interface components {
              * @description The value, in the unit of the subject.
              */
             observed?: number | null;
+            /** @description Why it opens no incident by itself: a silence, a rule, something else that fires. */
+            quieted?: string | null;
             /** @description Up to five sample log lines, for findings on logs. */
             samples?: string[];
             /**
@@ -1969,7 +2148,7 @@ export interface components {
          * @description What kind of trouble a detector saw. Detectors of one kind are interchangeable to the rest.
          * @enum {string}
          */
-        FindingKind: "probe_failure" | "process_exit" | "restart_loop" | "error_rate" | "latency" | "cpu_saturation" | "memory_leak" | "disk_filling" | "log_new_pattern" | "log_burst" | "log_anomaly" | "metric_anomaly";
+        FindingKind: "probe_failure" | "process_exit" | "restart_loop" | "error_rate" | "latency" | "cpu_saturation" | "memory_leak" | "disk_filling" | "log_new_pattern" | "log_burst" | "log_anomaly" | "metric_anomaly" | "budget_burn" | "alert";
         /**
          * @description Whether the trouble is still there.
          * @enum {string}
@@ -1980,6 +2159,11 @@ export interface components {
             /** @description What the asker could do. */
             allowed_actions: components["schemas"]["AllowedAction"][];
             feedback?: components["schemas"]["Feedback"] | null;
+        };
+        /** @description Some findings. */
+        FindingsRequest: {
+            /** @description Which, 1 to 1000. */
+            findings: components["schemas"]["FindingId"][];
         };
         /** @description A diagram: tasks and the ways between them. Also for a document that somebody is writing. */
         Graph: {
@@ -2069,16 +2253,20 @@ export interface components {
              * @description Findings of it that still fire.
              */
             firing: number;
+            flapping_since?: components["schemas"]["Timestamp"] | null;
             /** @description Why these findings were put together, one line each. */
             grouping: string[];
             /** @description Its id. */
             id: components["schemas"]["IncidentId"];
             /** @description How bad for the business. */
             impact: components["schemas"]["Impact"];
+            merged_into?: components["schemas"]["IncidentId"] | null;
             /** @description Whether a person is needed now, and why. */
             needs_person?: string | null;
             /** @description When it was opened. */
             opened_at: components["schemas"]["Timestamp"];
+            /** @description What comes first: by people's rules, else from severity and impact. */
+            priority?: components["schemas"]["Priority"];
             /** @description What is proposed, newest last. */
             recommendations: components["schemas"]["Recommendation"][];
             /** @description What ended it: a run held, it cleared by itself, a person. */
@@ -2150,6 +2338,7 @@ export interface components {
              * @description Findings of it that still fire.
              */
             firing: number;
+            flapping_since?: components["schemas"]["Timestamp"] | null;
             /** @description Its id. */
             id: components["schemas"]["IncidentId"];
             /** @description How bad for the business. */
@@ -2158,6 +2347,8 @@ export interface components {
             needs_person?: string | null;
             /** @description When it was opened. */
             opened_at: components["schemas"]["Timestamp"];
+            /** @description What comes first. */
+            priority: components["schemas"]["Priority"];
             resolved_at?: components["schemas"]["Timestamp"] | null;
             /** @description Every service with a finding in it. */
             services: string[];
@@ -2299,6 +2490,11 @@ export interface components {
             request_rate?: number | null;
             /** @description How much depends on it. */
             tier: components["schemas"]["Tier"];
+        };
+        /** @description Where an incident goes. */
+        MergeRequest: {
+            /** @description The incident that it becomes part of. */
+            into: components["schemas"]["IncidentId"];
         };
         /**
          * @description What the numbers of a series mean.
@@ -2546,6 +2742,7 @@ export interface components {
                  * @description Findings of it that still fire.
                  */
                 firing: number;
+                flapping_since?: components["schemas"]["Timestamp"] | null;
                 /** @description Its id. */
                 id: components["schemas"]["IncidentId"];
                 /** @description How bad for the business. */
@@ -2554,6 +2751,8 @@ export interface components {
                 needs_person?: string | null;
                 /** @description When it was opened. */
                 opened_at: components["schemas"]["Timestamp"];
+                /** @description What comes first. */
+                priority: components["schemas"]["Priority"];
                 resolved_at?: components["schemas"]["Timestamp"] | null;
                 /** @description Every service with a finding in it. */
                 services: string[];
@@ -2751,6 +2950,20 @@ export interface components {
             next?: string | null;
         };
         /** @description A page of a list. */
+        Page_SilenceView: {
+            /** @description The items, in the order the list is documented to have. */
+            items: (components["schemas"]["Silence"] & {
+                /** @description What the asker could do. */
+                allowed_actions: components["schemas"]["AllowedAction"][];
+                /** @description Findings that fire now and that its condition means. */
+                matching: number;
+                /** @description Where it stands. */
+                state: components["schemas"]["SilenceState"];
+            })[];
+            /** @description Pass as `cursor` for the next page; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
         Page_Token: {
             /** @description The items, in the order the list is documented to have. */
             items: {
@@ -2863,6 +3076,21 @@ export interface components {
             /** @description The service. Each calls the one before it. */
             service: string;
         };
+        /** @description Where one finding goes. */
+        Placed: {
+            /** @description The same with the rules that are tried. */
+            becomes?: number | null;
+            /** @description The finding. */
+            finding: components["schemas"]["FindingId"];
+            /** @description Its service. */
+            service: string;
+            /** @description One line for people. */
+            summary: string;
+            /** @description Number of its incident with the rules in force, from 1; none: it opens none. */
+            was?: number | null;
+            /** @description Why it goes there with the rules that are tried, or why it opens no incident. */
+            why: string;
+        };
         /** @description What to try. */
         PlanRequest: {
             /** @description Its input. */
@@ -2913,6 +3141,11 @@ export interface components {
             /** @description Digest of its files. */
             version: string;
         };
+        /**
+         * @description What comes first.
+         * @enum {string}
+         */
+        Priority: "p1" | "p2" | "p3" | "p4";
         /** @description An error answer. */
         Problem: {
             /** @description Where in the request: a JSON pointer, a parameter or a byte. */
@@ -2973,6 +3206,24 @@ export interface components {
         };
         /** @description A recommendation. */
         RecommendationId: string;
+        /** @description The incident that has the findings now. */
+        Regrouped: {
+            /** @description Its id. */
+            incident: components["schemas"]["IncidentId"];
+        };
+        /** @description What would change. */
+        Rehearsal: {
+            /** @description Findings whose company changes, at most 200. */
+            changed: components["schemas"]["Placed"][];
+            /** @description Findings looked at. */
+            findings: number;
+            /** @description Incidents with the rules that are tried. */
+            incidents_after: number;
+            /** @description Incidents with the rules in force. */
+            incidents_before: number;
+            /** @description Findings that would open no incident because of the rules that are tried. */
+            quieted: number;
+        };
         /** @description Why a proposal is refused. */
         Rejection: {
             /** @description In a person's words. */
@@ -3433,6 +3684,63 @@ export interface components {
             /** @description The ticket. */
             ticket: string;
         };
+        /** @description For some time, findings that a condition means open no incident. */
+        Silence: {
+            /** @description Who. */
+            by: components["schemas"]["Actor"];
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description First instant after. */
+            ends_at: components["schemas"]["Timestamp"];
+            /** @description Its id. */
+            id: components["schemas"]["SilenceId"];
+            /** @description Why, for people. */
+            reason: string;
+            /** @description First instant. */
+            starts_at: components["schemas"]["Timestamp"];
+            /** @description The condition, CEL over the facts of findings: `service == 'db' && kind == 'disk_filling'`. */
+            when: string;
+        };
+        /** @description A silence. */
+        SilenceId: string;
+        /** @description What a condition means now. */
+        SilenceMatches: {
+            /** @description Facts that conditions may name, with what each can be; besides `labels.` and the name of a label. */
+            facts: components["schemas"]["FactView"][];
+            /** @description Findings that fire and that it means, newest first, at most 100. */
+            matching: components["schemas"]["Finding"][];
+            /** @description How many there are. */
+            total: number;
+        };
+        /** @description A condition to try. */
+        SilencePreview: {
+            /** @description The condition. */
+            when: string;
+        };
+        /** @description A silence to make. */
+        SilenceRequest: {
+            /** @description First instant after. */
+            ends_at: components["schemas"]["Timestamp"];
+            /** @description Why, for people. */
+            reason: string;
+            starts_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The condition, CEL: `service == 'db' && kind == 'disk_filling'`. */
+            when: string;
+        };
+        /**
+         * @description Where a silence stands.
+         * @enum {string}
+         */
+        SilenceState: "pending" | "active" | "over";
+        /** @description A silence, and what could be done about it. */
+        SilenceView: components["schemas"]["Silence"] & {
+            /** @description What the asker could do. */
+            allowed_actions: components["schemas"]["AllowedAction"][];
+            /** @description Findings that fire now and that its condition means. */
+            matching: number;
+            /** @description Where it stands. */
+            state: components["schemas"]["SilenceState"];
+        };
         /** @description What to take as done. */
         SkipRequest: {
             /** @description What it is taken to have given; its input unless told. */
@@ -3556,6 +3864,37 @@ export interface components {
             instance: string;
             /** @enum {string} */
             type: "process";
+        } | {
+            /** @description Its name: `checkout-availability`. */
+            name: string;
+            /** @enum {string} */
+            type: "objective";
+        } | {
+            /** @description Its labels. */
+            labels?: components["schemas"]["BTreeMap"];
+            /** @description Its name there. */
+            name: string;
+            /** @description Who says so: `alertmanager`. */
+            source: string;
+            /** @enum {string} */
+            type: "alert";
+            /** @description Where to look at it there. */
+            url?: string | null;
+        };
+        /** @description What became of a webhook. */
+        Taken: {
+            /**
+             * Format: int64
+             * @description Alerts taken; they survive any crash.
+             */
+            accepted: number;
+            /** @description Why, when there were any. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description Alerts that could not be read.
+             */
+            rejected: number;
         };
         /**
          * @description How much depends on a service.
@@ -3651,6 +3990,39 @@ export interface components {
             /** @description Time of the newest outcome. */
             updated_at: components["schemas"]["Timestamp"];
         };
+        /**
+         * @description What a rule of people does with findings before anything is decided.
+         * @enum {string}
+         */
+        TriageKind: "mute" | "inhibit" | "group" | "separate" | "priority";
+        /** @description A rule. */
+        TriageRule: {
+            /** @description Its condition, as written. */
+            condition: string;
+            /** @description What it does. */
+            kind: components["schemas"]["TriageKind"];
+            /** @description Its name. */
+            name: string;
+            /** @description Why it exists. */
+            why: string;
+        };
+        /** @description Rules to try. */
+        TriageTest: {
+            /**
+             * Format: int32
+             * @description How far back, in hours, 1 to 720; 24 unless told.
+             */
+            since_hours?: number | null;
+            /** @description A triage file, YAML. It stands alone: rules in force are left out. */
+            source: string;
+        };
+        /** @description The rules in force. */
+        TriageView: {
+            /** @description The rules, by kind and in the order in which they are asked. */
+            rules: components["schemas"]["TriageRule"][];
+            /** @description Digest of the files. */
+            version: string;
+        };
         /** @description Whether a text is a workflow. */
         Validation: {
             /** @description What is wrong. */
@@ -3727,6 +4099,39 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    create_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description durable */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Taken"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_approvals: {
         parameters: {
             query?: {
@@ -4401,6 +4806,8 @@ export interface operations {
                 service?: string;
                 /** @description Severity. */
                 severity?: components["schemas"]["Severity"];
+                /** @description Priority. */
+                priority?: components["schemas"]["Priority"];
                 /** @description Where the page before ended. */
                 cursor?: string;
                 /** @description At most this many, 1 to 1000; 50 unless told. */
@@ -4523,6 +4930,74 @@ export interface operations {
             };
         };
     };
+    merge_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Regrouped"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    move_findings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FindingsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Regrouped"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     resolve_incident: {
         parameters: {
             query?: never;
@@ -4543,6 +5018,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    split_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FindingsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Regrouped"];
+                };
             };
             /** @description An error: see `code` and `detail` */
             default: {
@@ -5578,6 +6087,131 @@ export interface operations {
             };
         };
     };
+    list_silences: {
+        parameters: {
+            query?: {
+                /** @description Where the page before ended. */
+                cursor?: string;
+                /** @description At most this many, 1 to 1000; 50 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SilenceView"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilenceRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceView"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilencePreview"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceMatches"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_status: {
         parameters: {
             query?: never;
@@ -5800,6 +6434,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Track"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_triage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriageView"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_triage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriageTest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
                 };
             };
             /** @description An error: see `code` and `detail` */

@@ -21,5 +21,6 @@ mod session;
 mod stream;
 mod things;
 mod tokens;
+mod triage;
 mod workflows;
 mod world;

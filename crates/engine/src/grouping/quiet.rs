@@ -1,7 +1,7 @@
 //! What keeps a finding from opening an incident: a silence of a person, a rule that mutes, something else that fires.
 
 use decide::triage::Matcher;
-use model::{Actor, Finding, FindingId, FindingState, Timestamp};
+use model::{Actor, Finding, FindingId, FindingState, SilenceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -17,11 +17,6 @@ const MAX_MS: i64 = 366 * 86_400_000;
 const MAX_REASON: usize = 2_000;
 /// How often findings that were silenced are looked at again.
 const AGAIN_EVERY_MS: i64 = 1_000;
-
-/// Names a silence.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(transparent)]
-pub struct SilenceId(pub String);
 
 /// For some time, findings that a condition means open no incident.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -68,7 +63,7 @@ impl Quiet {
             Ok(matcher) => Some((s, matcher)),
             Err(error) => {
                 tracing::warn!(
-                    silence.id = s.id.0,
+                    silence.id = %s.id,
                     error,
                     "A stored silence cannot be read and is left out."
                 );
@@ -171,7 +166,7 @@ impl Situation {
             "reason": silence.reason});
         let id = silence.id.clone();
         silences.push((silence, matcher));
-        self.audit_asked(asker, "silence.created", &id.0, details, effects);
+        self.audit_asked(asker, "silence.created", id.as_str(), details, effects);
         Ok(Reply::Done)
     }
 
@@ -184,7 +179,7 @@ impl Situation {
         let now = self.now;
         let known = self.places.quiet.silences.iter_mut().find(|(s, _)| s.id == *id);
         let Some((silence, _)) = known else {
-            return Err(Refusal::NotFound(format!("there is no silence {} in force or to come", id.0)));
+            return Err(Refusal::NotFound(format!("there is no silence {id} in force or to come")));
         };
         silence.ends_at = now.max(silence.starts_at.plus_ms(1)).min(silence.ends_at);
         if silence.starts_at > now {
@@ -193,7 +188,7 @@ impl Situation {
         }
         effects.ops.push(put(silence));
         self.places.quiet.looked_at = Timestamp::ZERO;
-        self.audit_asked(asker, "silence.ended", &id.0, json!({}), effects);
+        self.audit_asked(asker, "silence.ended", id.as_str(), json!({}), effects);
         Ok(Reply::Done)
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use decide::triage::Triage;
 use engine::command::{Asker, Command, Refusal, Reply, Role};
-use engine::grouping::{CorrelationMemory, Regroup, Silence, SilenceId, rehearse};
+use engine::grouping::{CorrelationMemory, Regroup, Silence, rehearse};
 use engine::observation::Observations;
 use engine::situation::{Effects, Rules, Situation, Stored};
 use model::{
     Actor, CorrelationId, Finding, FindingId, FindingKind, FindingState, Incident, IncidentId, Labels,
-    Priority, ServiceGraph, Severity, Subject, Timestamp,
+    Priority, ServiceGraph, Severity, SilenceId, Subject, Timestamp,
 };
 use ports::Op;
 
@@ -161,9 +161,13 @@ fn alert(service: &str, name: &str, labels: &[(&str, &str)]) -> Finding {
     alert
 }
 
+fn silence_id() -> SilenceId {
+    SilenceId::derive(start(), &["s1"])
+}
+
 fn silence(when: &str, from: Timestamp, ms: i64) -> Silence {
     Silence {
-        id: SilenceId("s1".into()),
+        id: silence_id(),
         when: when.into(),
         starts_at: from,
         ends_at: from.plus_ms(ms),
@@ -228,10 +232,10 @@ fn a_silence_survives_a_restart_and_can_be_ended_early() {
     let quiet = play.fires(own("db"));
     play.wait(2_000);
     assert!(play.home(&quiet).is_none());
-    play.ask(Command::EndSilence(SilenceId("s1".into()))).unwrap();
+    play.ask(Command::EndSilence(silence_id())).unwrap();
     play.wait(2_000);
     assert!(play.home(&quiet).is_some());
-    let again = play.ask(Command::EndSilence(SilenceId("s1".into()))).unwrap_err();
+    let again = play.ask(Command::EndSilence(silence_id())).unwrap_err();
     assert!(matches!(again, Refusal::NotFound(_)), "{again}");
 }
 

@@ -30,7 +30,7 @@ pub(crate) async fn run(command: Incident, output: &Output) -> Result<(), Client
                 return Ok(());
             }
             let rows = page["items"].as_array().into_iter().flatten().map(row).collect();
-            let head = ["incident", "status", "severity", "impact", "cause", "title", "opened"];
+            let head = ["incident", "status", "priority", "severity", "impact", "cause", "title", "opened"];
             table(&head, rows, "No incident. All quiet.");
         }
         Incident::Show { id } => {
@@ -40,6 +40,18 @@ pub(crate) async fn run(command: Incident, output: &Output) -> Result<(), Client
             } else {
                 show(&detail);
             }
+        }
+        Incident::Merge { id, into } => {
+            let body = object!({"into": into});
+            regrouped(&client.post(&format!("/incidents/{id}/merge"), &body).await?, output);
+        }
+        Incident::Split { id, findings } => {
+            let body = object!({"findings": findings});
+            regrouped(&client.post(&format!("/incidents/{id}/split"), &body).await?, output);
+        }
+        Incident::Move { to, findings } => {
+            let body = object!({"findings": findings});
+            regrouped(&client.post(&format!("/incidents/{to}/move"), &body).await?, output);
         }
         Incident::Explain { id, again, question } => {
             let explanation = explain(&client, &id, again, question).await?;
@@ -51,6 +63,14 @@ pub(crate) async fn run(command: Incident, output: &Output) -> Result<(), Client
         }
     }
     Ok(())
+}
+
+fn regrouped(answer: &Value, output: &Output) {
+    if output.json {
+        json(answer);
+    } else {
+        line(format!("Done; the findings are in {}. Learned for the next time.", text(answer, "/incident")));
+    }
 }
 
 /// The newest explanation, asked for where there is none or another one is wanted.
@@ -126,6 +146,7 @@ fn row(incident: &Value) -> Vec<String> {
     vec![
         text(incident, "/id"),
         text(incident, "/status"),
+        text(incident, "/priority"),
         text(incident, "/severity"),
         text(incident, "/impact"),
         cause,
