@@ -101,7 +101,11 @@ fn alert(item: Item, now: Timestamp) -> Result<Alert, String> {
     let name = first(&["alertname"], &item.labels).ok_or("the label alertname is missing")?;
     let service = first(SERVICE, &item.labels).unwrap_or_else(|| name.clone());
     let summary = SUMMARY.iter().find_map(|n| item.annotations.get(*n).filter(|v| !v.is_empty()));
-    let summary = summary.map_or_else(|| name.clone(), |text| format!("{name}: {text}"));
+    let summary = match summary {
+        Some(text) if text.contains(&name) => text.clone(),
+        Some(text) => format!("{name}: {text}"),
+        None => name.clone(),
+    };
     // A zero time of Go stands for none.
     let time = |text: &str| Timestamp::parse(text).ok().filter(|at| *at > Timestamp::ZERO);
     let started_at = time(&item.starts_at).unwrap_or(now).min(now);

@@ -80,6 +80,16 @@ impl Alerts {
     }
 }
 
+/// What speaks for a place, strongest first; what speaks against it only lost.
+fn reason(why: &[Why]) -> String {
+    let speaks: Vec<String> =
+        why.iter().filter(|w| w.weight > 0.0).take(REASONS).map(ToString::to_string).collect();
+    if speaks.is_empty() {
+        return "alerts: begun while this incident was; one of its own would be less likely".to_owned();
+    }
+    format!("alerts: {}", speaks.join("; "))
+}
+
 impl Situation {
     /// Gives an alert to the correlator and does what it says.
     pub(super) fn weigh_alert(&mut self, finding: &Finding, topology: &Topology, effects: &mut Effects) {
@@ -134,9 +144,8 @@ impl Situation {
         if finding.state == FindingState::Cleared || self.belongs.contains_key(&finding.id) {
             return;
         }
-        let why: Vec<String> = why.iter().take(REASONS).map(ToString::to_string).collect();
         if let Some(incident) = self.incident_of(group) {
-            self.join(&incident, &finding, format!("alerts: {}", why.join("; ")));
+            self.join(&incident, &finding, reason(why));
             return;
         }
         let place = match self.by_structure(&finding, topology) {

@@ -335,7 +335,7 @@ fn what_people_split_stays_apart_the_next_time() {
     let Reply::Incident(new) = play.ask(split(vec![shop.clone()])).unwrap() else { panic!("no incident") };
     assert_ne!(new, home);
     assert_eq!(play.home(&shop).unwrap().id, new);
-    assert_eq!(play.home(&db).unwrap().findings, [db.clone()]);
+    assert_eq!(play.home(&db).unwrap().findings, std::slice::from_ref(&db));
     let all = play.ask(split(vec![db.clone()])).unwrap_err();
     assert!(matches!(all, Refusal::Invalid(_)), "{all}");
     play.clears(&db);
