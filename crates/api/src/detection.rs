@@ -11,7 +11,8 @@ use engine::detect::{Drift, Member, Settings};
 use engine::records::{Record, name_of};
 use engine::replay::compare;
 use model::{
-    AuditEntry, Feedback, Finding, FindingId, FindingState, Judgement, Signal, TimeRange, Timestamp,
+    AuditEntry, Feedback, Finding, FindingId, FindingState, Judgement, ObjectiveStatus, Signal, TimeRange,
+    Timestamp,
 };
 use ports::{Direction, Filter, Index, Query as StoreQuery};
 use serde::{Deserialize, Serialize};
@@ -271,6 +272,21 @@ fn audit_line(asker: &Asker, feedback: &Feedback) -> AuditEntry {
         details: json!({"judgement": feedback.judgement, "note": feedback.note}),
         correlation_id: None,
     }
+}
+
+/// Objectives and how they stand.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ObjectivesView {
+    /// In the order of the files.
+    pub items: Vec<ObjectiveStatus>,
+}
+
+/// What services promise, how much of the error budget is left, and how fast it is spent.
+#[utoipa::path(get, path = "/objectives", operation_id = "list_objectives", tag = "detection",
+    responses((status = 200, body = ObjectivesView)), extensions(("x-required-role" = json!("viewer"))))]
+pub async fn objectives(State(app): State<App>, caller: Caller) -> Result<Json<ObjectivesView>, Problem> {
+    caller.require(Role::Viewer)?;
+    Ok(Json(ObjectivesView { items: app.engine.detection().objectives.clone() }))
 }
 
 /// How good detection is by people's word, and where what it learned holds no longer.

@@ -82,6 +82,7 @@ fn resources(max_body_bytes: usize) -> OpenApiRouter<App> {
         .routes(routes!(detection::get))
         .routes(routes!(detection::judge))
         .routes(routes!(detection::overview))
+        .routes(routes!(detection::objectives))
         .routes(routes!(detection::replay))
         .routes(routes!(runs::list, runs::create))
         .routes(routes!(runs::get))

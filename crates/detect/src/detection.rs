@@ -132,7 +132,8 @@ impl Detection {
     pub fn report(&self) -> Report {
         let (series, drifting) = self.state.detectors.watched(DRIFTING);
         let detectors = NAMES.iter().map(|n| (*n).to_owned()).collect();
-        Report { detectors, series, dismissed: self.state.findings.dismissed(), drifting }
+        let objectives = self.state.detectors.objectives(self.state.now, &self.settings);
+        Report { detectors, series, dismissed: self.state.findings.dismissed(), drifting, objectives }
     }
 
     /// Who calls whom, as declared and as observed from spans; figures are those of the last [`Detection::tick`].

@@ -3,6 +3,7 @@
 //! A new detector is a file here, its `mod` line and its line in the table.
 
 mod alert;
+mod budget_burn;
 mod cpu;
 mod disk_filling;
 mod error_rate;
@@ -22,6 +23,7 @@ mod process_exit;
 mod restart_loop;
 mod service_metrics;
 
+use model::{ObjectiveStatus, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::features::Seen;
@@ -66,6 +68,11 @@ macro_rules! table {
 }
 
 impl Detectors {
+    /// See [`BudgetBurn::statuses`].
+    pub(crate) fn objectives(&self, now: Timestamp, settings: &Settings) -> Vec<ObjectiveStatus> {
+        self.budget_burn.statuses(now, settings)
+    }
+
     /// See [`MetricAnomaly::watched`].
     pub(crate) fn watched(&self, limit: usize) -> (usize, Vec<Drift>) {
         self.metric_anomaly.watched(limit)
@@ -74,6 +81,7 @@ impl Detectors {
 
 table! {
     alert: Alert,
+    budget_burn: BudgetBurn,
     probe_failure: ProbeFailure,
     process_exit: ProcessExit,
     restart_loop: RestartLoop,

@@ -8,6 +8,7 @@
 //! detectors need is computed once, in `features/`. Explaining findings and grouping them is not done here.
 
 mod bounded;
+mod budget;
 mod detection;
 mod detectors;
 mod features;
@@ -24,6 +25,7 @@ mod tail;
 pub mod templates;
 pub mod univariate;
 
+pub use budget::MAX_WINDOW_MS;
 pub use detection::{Detection, Output, RestoreError};
 pub use features::DERIVED;
 pub use replay::Replay;

@@ -1,6 +1,6 @@
 //! What detection knows, for people: how much it watches, and where what it learned holds no longer.
 
-use model::Labels;
+use model::{Labels, ObjectiveStatus};
 use serde::{Deserialize, Serialize};
 
 use crate::univariate::Member;
@@ -36,4 +36,6 @@ pub struct Report {
     pub dismissed: usize,
     /// The series that drift most, at most 20.
     pub drifting: Vec<Drift>,
+    /// How each objective stands.
+    pub objectives: Vec<ObjectiveStatus>,
 }

@@ -1,5 +1,6 @@
 //! What an operator may tune about detection. Everything else is learned from the signals.
 
+use model::Objective;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,9 @@ pub struct Settings {
     pub max_series: usize,
     /// Log templates remembered, over all services.
     pub max_templates: usize,
+    /// Objectives that are watched. They come from files of their own.
+    #[serde(skip)]
+    pub objectives: Vec<Objective>,
 }
 
 impl Default for Settings {
@@ -63,6 +67,7 @@ impl Default for Settings {
             max_services: 1_000,
             max_series: 20_000,
             max_templates: 5_000,
+            objectives: Vec::new(),
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Data files: runbooks and the service catalog, read strictly, with file, line and advice in every error.
+//! Data files: runbooks, the service catalog and objectives, read strictly, with file, line and advice in every error.
 //!
 //! Pure: files come as names and texts, nothing is read from disk here. Users' own files have the same format as
 //! the shipped ones in `runbooks/`.
 
 mod catalog;
 mod markdown;
+pub mod openslo;
 mod runbook;
 mod runbooks;
 mod verify;

@@ -11,7 +11,8 @@ pub mod finding;
 pub mod graph;
 pub mod id;
 pub mod incident;
-pub mod outcome;
+pub mod objective;
+mod outcome;
 pub mod run;
 pub mod secret;
 pub mod service;
@@ -39,6 +40,7 @@ pub use incident::{
     Cause, CauseScores, Evidence, EvidenceBody, FailureClass, FaultKind, Impact, Incident, IncidentStatus,
     PathStep, Priority, Severity, TimelineEntry, TimelineKind,
 };
+pub use objective::{Budgeting, Burn, Comparison, Indicator, Matcher, Objective, ObjectiveStatus, Selector};
 pub use outcome::{Outcome, OutcomeKind, Track};
 pub use run::{Act, Run, RunPurpose, RunStatus, Step, StepStatus};
 pub use secret::{Secret, SecretError};

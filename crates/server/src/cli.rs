@@ -48,6 +48,8 @@ pub(crate) enum Command {
     /// Triage: rules of what is muted, inhibited, put together and kept apart.
     #[command(subcommand)]
     Triage(Triage),
+    /// Objectives of services: error budgets and how fast they are spent.
+    Objectives,
     /// Decisions.
     #[command(subcommand)]
     Decision(Decision),

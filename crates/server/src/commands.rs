@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod fault;
 pub(crate) mod host;
 pub(crate) mod incident;
+pub(crate) mod objectives;
 pub(crate) mod reference;
 pub(crate) mod silence;
 pub(crate) mod status;

@@ -248,6 +248,8 @@ pub(crate) struct Rules {
     pub(crate) policies: Vec<PathBuf>,
     /// Triage files: what is muted, inhibited, put together, kept apart, and what comes first. Asked in order.
     pub(crate) triage: Vec<PathBuf>,
+    /// OpenSLO files: what services promise. Budgets that are spent too fast are findings.
+    pub(crate) objectives: Vec<PathBuf>,
     /// Folder of runbooks (`*.md`) besides the shipped ones; a name in both means yours.
     pub(crate) runbooks: Option<PathBuf>,
     /// How far automation may go before anyone has said so in the dashboard.

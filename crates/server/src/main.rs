@@ -52,6 +52,7 @@ async fn run(command: Command, output: cli::Output) -> ExitCode {
         Command::Host(host) => return commands::host::run(host).await,
         Command::Status => commands::status::run(&output).await.map_err(|e| e.to_string()),
         Command::Incident(c) => commands::incident::run(c, &output).await.map_err(|e| e.to_string()),
+        Command::Objectives => commands::objectives::run(&output).await.map_err(|e| e.to_string()),
         Command::Silence(c) => commands::silence::run(c, &output).await.map_err(|e| e.to_string()),
         Command::Triage(c) => commands::silence::triage(c, &output).await.map_err(|e| e.to_string()),
         Command::Decision(c) => commands::decision::run(c, &output).await.map_err(|e| e.to_string()),

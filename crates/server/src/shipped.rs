@@ -44,13 +44,25 @@ pub(crate) fn policy(files: &[PathBuf]) -> Result<Policy, String> {
 /// # Errors
 /// A file cannot be read or is refused; the text says where and what to do.
 pub(crate) fn triage(files: &[PathBuf]) -> Result<Triage, String> {
+    Triage::parse(&texts(files, "triage file")?).map_err(|e| e.to_string())
+}
+
+/// The objectives of OpenSLO files; none are shipped.
+///
+/// # Errors
+/// A file cannot be read or is refused; the text says where and what to do.
+pub(crate) fn objectives(files: &[PathBuf]) -> Result<Vec<model::Objective>, String> {
+    manifest::openslo::objectives(&texts(files, "OpenSLO file")?).map_err(|e| e.to_string())
+}
+
+/// Names and texts of files.
+fn texts(files: &[PathBuf], what: &str) -> Result<Vec<(String, String)>, String> {
     let read = |file: &PathBuf| {
         let name = file.to_string_lossy().into_owned();
         let text = std::fs::read_to_string(file);
-        text.map(|text| (name.clone(), text)).map_err(|e| format!("cannot read the triage file {name}: {e}"))
+        text.map(|text| (name.clone(), text)).map_err(|e| format!("cannot read the {what} {name}: {e}"))
     };
-    let texts = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    Triage::parse(&texts).map_err(|e| e.to_string())
+    files.iter().map(read).collect()
 }
 
 /// The shipped runbooks and those of the folder; a file of the same name replaces the shipped one.

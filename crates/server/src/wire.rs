@@ -359,7 +359,10 @@ fn options(config: &Config) -> Result<Options, StartError> {
     };
     Ok(Options {
         rules,
-        detection: config.detect.clone(),
+        detection: detect::Settings {
+            objectives: shipped::objectives(&config.rules.objectives).map_err(StartError::Rules)?,
+            ..config.detect.clone()
+        },
         explain: config.explainer.limits(),
         checkpoint_every: Duration::from_millis(u64::from(patience.checkpoint_ms)),
     })

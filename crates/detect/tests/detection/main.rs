@@ -3,6 +3,7 @@
 mod faults;
 mod feedback;
 mod healthy;
+mod objectives;
 mod replay;
 mod unusual;
 mod world;
