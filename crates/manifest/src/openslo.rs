@@ -328,7 +328,7 @@ fn burn(condition: &Condition) -> Result<Burn, String> {
         return Err("only conditions of kind `burnrate` are read".to_owned());
     }
     let long_ms = duration(&rule.lookback_window)?;
-    if !(rule.threshold > 0.0) || !(5 * MINUTE_MS..=30 * DAY_MS).contains(&long_ms) {
+    if rule.threshold.is_nan() || rule.threshold <= 0.0 || !(5 * MINUTE_MS..=30 * DAY_MS).contains(&long_ms) {
         return Err("a burn rate needs a `threshold` above 0 and a `lookbackWindow` of 5m to 30d".to_owned());
     }
     let severity = match condition.severity.to_ascii_lowercase().as_str() {

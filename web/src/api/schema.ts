@@ -542,6 +542,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/objectives": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What services promise, how much of the error budget is left, and how fast it is spent. */
+        get: operations["list_objectives"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/outcomes": {
         parameters: {
             query?: never;
@@ -1430,6 +1447,32 @@ export interface components {
          * @enum {string}
          */
         BlastRadius: "instance" | "service" | "system";
+        /** @description What is counted against the budget. */
+        Budgeting: {
+            /** @enum {string} */
+            type: "occurrences";
+        } | {
+            /**
+             * Format: int64
+             * @description The slice, in milliseconds.
+             */
+            slice_ms: number;
+            /**
+             * Format: double
+             * @description Share of good events that makes it good.
+             */
+            target: number;
+            /** @enum {string} */
+            type: "timeslices";
+        } | {
+            /**
+             * Format: int64
+             * @description The slice, in milliseconds.
+             */
+            slice_ms: number;
+            /** @enum {string} */
+            type: "ratio_timeslices";
+        };
         /**
          * @description What to do to many runs.
          * @enum {string}
@@ -1463,6 +1506,29 @@ export interface components {
             matched: number;
             /** @description Runs that were not, and why. */
             refused: components["schemas"]["BulkRefusal"][];
+        };
+        /**
+         * @description Spending the budget so many times faster than it lasts, over a long and a short window at once: the long one shows
+         *     that it matters, the short one that it goes on (Google, The Site Reliability Workbook, chapter 5).
+         */
+        Burn: {
+            /**
+             * Format: int64
+             * @description The long window, in milliseconds.
+             */
+            long_ms: number;
+            /**
+             * Format: double
+             * @description How many times faster than would use the budget up exactly at the end of the window.
+             */
+            rate: number;
+            /** @description How bad it is. */
+            severity: components["schemas"]["Severity"];
+            /**
+             * Format: int64
+             * @description The short window, in milliseconds.
+             */
+            short_ms: number;
         };
         /** @description A ranked hypothesis with its evidence. */
         Cause: {
@@ -1577,6 +1643,11 @@ export interface components {
             /** @description Plain text. */
             text: string;
         };
+        /**
+         * @description How a value is compared with a limit.
+         * @enum {string}
+         */
+        Comparison: "lt" | "lte" | "gt" | "gte";
         /**
          * @description How a part of Homeostat is doing.
          * @enum {string}
@@ -2361,6 +2432,37 @@ export interface components {
             /** @description One line for people. */
             title: string;
         };
+        /** @description What is good, and how it is known. */
+        Indicator: {
+            /** @description Whether `part` is the good one. */
+            good: boolean;
+            /** @description What is good, or what is bad. */
+            part: components["schemas"]["Selector"];
+            /** @description All. */
+            total: components["schemas"]["Selector"];
+            /** @enum {string} */
+            type: "ratio";
+        } | {
+            /** @description How it is compared. */
+            keeps: components["schemas"]["Comparison"];
+            /**
+             * Format: double
+             * @description With what.
+             */
+            limit: number;
+            /** @enum {string} */
+            type: "threshold";
+            /** @description The value. */
+            value: components["schemas"]["Selector"];
+        } | {
+            /** @enum {string} */
+            type: "requests";
+            /**
+             * Format: double
+             * @description Slowest good answer, in milliseconds.
+             */
+            within_ms?: number | null;
+        };
         /** @description One running copy of a service. */
         Instance: {
             /** @description Where it listens: `127.0.0.1:7102`. */
@@ -2491,6 +2593,17 @@ export interface components {
             /** @description How much depends on it. */
             tier: components["schemas"]["Tier"];
         };
+        /** @description A condition on one label. A label that is missing is empty. */
+        Matcher: {
+            /** @description The label. */
+            label: string;
+            /** @description Whether it must not match. */
+            not: boolean;
+            /** @description Whether `value` is a regular expression. */
+            regex: boolean;
+            /** @description Its value, or a regular expression that matches the whole of it. */
+            value: string;
+        };
         /** @description Where an incident goes. */
         MergeRequest: {
             /** @description The incident that it becomes part of. */
@@ -2571,6 +2684,61 @@ export interface components {
              * @description Requests to the model.
              */
             turns: number;
+        };
+        /** @description A promise over a window of time. Read from OpenSLO files. */
+        Objective: {
+            /** @description What counts. */
+            budgeting: components["schemas"]["Budgeting"];
+            /** @description When the budget is spent too fast. */
+            burns: components["schemas"]["Burn"][];
+            /** @description What is measured. */
+            indicator: components["schemas"]["Indicator"];
+            /** @description Unique: `checkout-availability`; with a number where one document promises several things. */
+            name: string;
+            /** @description The service that promises it. */
+            service: string;
+            /**
+             * Format: double
+             * @description Share of good, above 0 and below 1: 0.999.
+             */
+            target: number;
+            /** @description For people. */
+            title: string;
+            /**
+             * Format: int64
+             * @description The window, in milliseconds; rolling.
+             */
+            window_ms: number;
+        };
+        /** @description How an objective stands. */
+        ObjectiveStatus: {
+            /**
+             * Format: double
+             * @description Share of the budget that is left: 1 untouched, 0 used up, below 0 overdrawn; none without events.
+             */
+            budget_left?: number | null;
+            /** @description How fast the budget is spent over the windows of `burns`: long and short, in the same order; none without events. */
+            burning: [
+                number | null,
+                number | null
+            ][];
+            /**
+             * Format: int64
+             * @description Milliseconds of the window that are known.
+             */
+            known_ms: number;
+            /**
+             * Format: double
+             * @description Share of good over the window as far as it is known; none without events.
+             */
+            met?: number | null;
+            /** @description The objective. */
+            objective: components["schemas"]["Objective"];
+        };
+        /** @description Objectives and how they stand. */
+        ObjectivesView: {
+            /** @description In the order of the files. */
+            items: components["schemas"]["ObjectiveStatus"][];
         };
         /**
          * @description Where a workflow comes from.
@@ -3539,6 +3707,13 @@ export interface components {
             name: string;
             /** @enum {string} */
             scope: "workflow";
+        };
+        /** @description Metric series, by name and labels. */
+        Selector: {
+            /** @description Conditions on labels; all must hold. The label `service` is the service of the series. */
+            matchers: components["schemas"]["Matcher"][];
+            /** @description Metric name. */
+            metric: string;
         };
         /** @description A series that exists. */
         SeriesName: {
@@ -5177,6 +5352,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ServiceMap"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_objectives: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectivesView"];
                 };
             };
             /** @description An error: see `code` and `detail` */
