@@ -9,22 +9,32 @@
 
 mod media;
 mod operation;
+mod parts;
 mod place;
 mod schema;
 mod security;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
+
+use crate::error::{Error, clip};
 
 pub use media::{Content, Encoding, Example, Media};
 pub use operation::{
     Body, Callback, Header, In, Operation, Parameter, Piece, Response, Status, Style, Webhook,
 };
+pub(crate) use operation::{next_name, plain_name};
+pub(crate) use place::Files;
 pub use place::{At, Data, Location};
 pub use schema::{
     Additional, Array, Discriminator, Enum, EnumValue, Kind, Limits, More, Object, Property, ScalarType,
     Schema, SchemaId, Union,
 };
 pub use security::{ApiKeyIn, Flow, FlowKind, Requirement, Scheme, SecurityScheme};
+
+/// Ids that are named when one is not there.
+const SIMILAR_MAX: usize = 5;
 
 /// Extensions (`x-…`) of some part of a document, names as written, in order.
 pub type Extensions = Vec<(Box<str>, Data)>;
@@ -64,7 +74,8 @@ pub struct Api {
     pub(crate) schemas: Vec<Schema>,
     pub(crate) named: Vec<SchemaId>,
     pub(crate) files: place::Files,
-    pub(crate) missing: Vec<(SchemaId, Box<str>)>,
+    pub(crate) missing_schemas: Vec<(SchemaId, Box<str>)>,
+    pub(crate) missing_paths: Vec<String>,
 }
 
 /// What a document says of its API as a whole.
@@ -197,6 +208,66 @@ impl Api {
             }
         }
         id
+    }
+
+    /// The operation with this id; `get /pets/{id}` names one by method and path.
+    ///
+    /// # Errors
+    /// There is none or more than one.
+    pub fn operation(&self, id: &str) -> Result<&Operation, Error> {
+        let matching: Vec<_> =
+            self.operations.iter().filter(|known| known.id.as_deref() == Some(id)).collect();
+        if let [_, _, ..] = matching.as_slice() {
+            let places = matching.iter().take(SIMILAR_MAX).map(|o| format!("`{} {}`", o.method, o.path));
+            return Err(Error::AmbiguousOperation { id: clip(id), places: places.collect() });
+        }
+        let by_place = || {
+            let (method, path) = id.trim().split_once(' ')?;
+            self.operations.iter().find(|o| o.method.eq_ignore_ascii_case(method) && o.path == path.trim())
+        };
+        let found = matching.first().copied().or_else(by_place);
+        found.ok_or_else(|| Error::UnknownOperation { id: clip(id), similar: self.similar(id) })
+    }
+
+    fn similar(&self, id: &str) -> Vec<String> {
+        let wanted = id.to_ascii_lowercase();
+        let ids = || self.operations.iter().filter_map(|operation| operation.id.as_deref());
+        let close = ids().filter(|known| {
+            let known = known.to_ascii_lowercase();
+            known.contains(&wanted)
+                || wanted.contains(&known)
+                || (wanted.len() > 3 && known.starts_with(wanted.get(..4).unwrap_or(&wanted)))
+        });
+        let mut similar: Vec<_> = close.take(SIMILAR_MAX).map(clip).collect();
+        if similar.is_empty() {
+            similar = ids().take(SIMILAR_MAX).map(clip).collect();
+        }
+        if similar.is_empty() {
+            let places = self.operations.iter().take(SIMILAR_MAX);
+            similar = places.map(|o| format!("`{} {}`", o.method, clip(&o.path))).collect();
+        }
+        similar
+    }
+
+    /// Files that are needed to plan a call of an operation and could not be had, sorted. With none of an operation, those
+    /// that paths are in.
+    #[must_use]
+    pub fn missing_for(&self, operation: Option<&Operation>) -> Vec<String> {
+        let Some(operation) = operation else { return self.missing_paths.clone() };
+        let mut missing: BTreeSet<String> = operation.missing.iter().cloned().collect();
+        if self.missing_schemas.is_empty() {
+            return missing.into_iter().collect();
+        }
+        let mut roots: Vec<SchemaId> =
+            operation.parameters.iter().map(|parameter| parameter.schema).collect();
+        for content in operation.body.iter().flat_map(|body| &body.contents) {
+            roots.extend(content.schema);
+        }
+        for id in self.parts_of(&roots) {
+            let lacking = self.missing_schemas.iter().filter(|(known, _)| *known == id);
+            missing.extend(lacking.map(|(_, uri)| uri.to_string()));
+        }
+        missing.into_iter().collect()
     }
 
     /// Where something stands.

@@ -1,115 +1,109 @@
-//! A document and the files it is made of, and following references in it.
+//! A document and the files it is made of, and reading them into an API.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use serde_json::Value;
+use crate::api::{Api, At, Files, Location, Version};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::error::clip;
+use crate::read::{self, Bounds, Outcome, Reader, Setting, Spot};
+use crate::tree::{FaultKind, Tree};
+use crate::{source, words};
 
-use crate::error::{Error, clip};
-use crate::{normal, text, uri};
+/// Most rounds of files that lead to files.
+const ROUNDS_MAX: usize = 64;
 
-/// Most files of one document.
-const FILES_MAX: usize = 4_096;
-/// Most bytes of all files together.
-const BYTES_MAX: usize = 128 * 1024 * 1024;
-/// Most references that lead to each other.
-const CHAIN_MAX: usize = 32;
-
-/// Version of the specification that a document follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Version {
-    /// Swagger 2.0.
-    V2,
-    /// OpenAPI 3.0.
-    V3_0,
-    /// OpenAPI 3.1.
-    V3_1,
-}
-
-/// A document, brought to the form of 3.1 as far as single values go: see `normal.rs`. What 2.0 says in another shape
-/// (body and form parameters) is brought together in [`crate::Operation`].
+/// The files of a document as they were read, before they are brought together. For callers who fetch files one after
+/// the other; others use [`read`](fn@crate::read).
 #[derive(Debug)]
 pub struct Document {
-    root: String,
     version: Version,
-    files: BTreeMap<String, Value>,
+    files: Files,
+    unavailable: BTreeMap<String, String>,
     bytes: usize,
+    bounds: Bounds,
+    /// What was noticed before anything was read.
+    first: Vec<Diagnostic>,
 }
 
-/// A place in a document: a value, and the file whose references it is read with.
-#[derive(Clone, Copy, Debug)]
-pub struct Node<'a> {
-    /// URI of the file.
-    pub file: &'a str,
-    /// The value.
-    pub value: &'a Value,
-}
-
-impl<'a> Node<'a> {
-    /// A field, null ones left out; references are not followed.
-    #[must_use]
-    pub fn get(self, name: &str) -> Option<Self> {
-        self.value.get(name).filter(|value| !value.is_null()).map(|value| Self { file: self.file, value })
+/// Reads a document. `uri` is where it is; other files and relative servers are taken from there. `resolve` gives the text
+/// of another file, or says why not: what it describes then counts as anything.
+///
+/// # Errors
+/// It is neither JSON nor YAML, or no OpenAPI document at all.
+pub fn read(
+    uri: &str,
+    text: impl Into<String>,
+    resolve: &mut dyn FnMut(&str) -> Result<String, String>,
+    bounds: &Bounds,
+) -> Result<Outcome, Diagnostic> {
+    let mut document = Document::read(uri, text, bounds)?;
+    for _ in 0..ROUNDS_MAX {
+        let outcome = document.api();
+        if outcome.missing.is_empty() {
+            return Ok(outcome);
+        }
+        for uri in &outcome.missing {
+            match resolve(uri) {
+                // What cannot be read is noted as what cannot be had.
+                Ok(text) => document.add(uri, text).unwrap_or(()),
+                Err(why) => document.lack(uri, why),
+            }
+        }
     }
-
-    /// A field that is text.
-    #[must_use]
-    pub fn text(self, name: &str) -> Option<&'a str> {
-        self.value.get(name)?.as_str()
-    }
-
-    /// A field that is a truth; false when absent.
-    #[must_use]
-    pub fn flag(self, name: &str) -> bool {
-        self.value.get(name).and_then(Value::as_bool).unwrap_or(false)
-    }
-
-    /// Names and values of an object; extensions (`x-…`) are left out.
-    pub fn entries(self) -> impl Iterator<Item = (&'a str, Self)> {
-        let entries = self.value.as_object().into_iter().flatten();
-        entries
-            .filter(|(name, value)| !name.starts_with("x-") && !value.is_null())
-            .map(move |(name, value)| (name.as_str(), Self { file: self.file, value }))
-    }
-
-    /// The items of a list.
-    pub fn items(self) -> impl Iterator<Item = Self> {
-        let items = self.value.as_array().into_iter().flatten();
-        items.map(move |value| Self { file: self.file, value })
-    }
+    Ok(document.api())
 }
 
 impl Document {
-    /// Reads the first file of a document. `uri` is where it is; other files and relative servers are taken from there.
+    /// Reads the first file of a document.
     ///
     /// # Errors
-    /// It cannot be read, or is no OpenAPI document of a version that is read.
-    pub fn read(uri: &str, text: &str) -> Result<Self, Error> {
-        let mut value = text::read(uri, text)?;
-        let version = version(uri, &value)?;
-        normal::normalise(&mut value, version, true);
-        let files = BTreeMap::from([(uri.to_owned(), value)]);
-        Ok(Self { root: uri.to_owned(), version, files, bytes: text.len() })
+    /// It is neither JSON nor YAML, or no OpenAPI document at all.
+    pub fn read(uri: &str, text: impl Into<String>, bounds: &Bounds) -> Result<Self, Diagnostic> {
+        let text = text.into();
+        let bytes = text.len();
+        let tree = tree(uri, text, bounds)?;
+        let mut files = Files::default();
+        files.trees.push(Arc::new(tree));
+        let mut first = Vec::new();
+        let version = version(&files, &mut first)?;
+        Ok(Self { version, files, unavailable: BTreeMap::new(), bytes, bounds: *bounds, first })
     }
 
-    /// Adds a file that was missing.
+    /// Adds a file that was missing. One that cannot be read counts as one that cannot be had ([`Document::lack`]).
     ///
     /// # Errors
     /// It cannot be read, or there are too many.
-    pub fn add(&mut self, uri: &str, text: &str) -> Result<(), Error> {
-        if self.files.len() >= FILES_MAX || self.bytes + text.len() > BYTES_MAX {
-            let message = format!("the document has more than {FILES_MAX} files or {BYTES_MAX} bytes");
-            return Err(Error::NotReadable { document: uri.to_owned(), message });
-        }
-        let mut value = match text::read(uri, text) {
-            // Some documents keep their descriptions in files of prose.
-            Err(_) if !is_data(uri) => Value::String(text.to_owned()),
-            read => read?,
+    pub fn add(&mut self, uri: &str, text: impl Into<String>) -> Result<(), Diagnostic> {
+        let text = text.into();
+        let Bounds { files, total_bytes, .. } = self.bounds;
+        let read = if self.files.len() >= files || self.bytes + text.len() > total_bytes {
+            let message = format!("the document has more than {files} files or {total_bytes} bytes");
+            Err(refusal(uri, message, "give it in fewer", (1, 1)))
+        } else if is_prose(uri) {
+            // Some documents keep their descriptions in files.
+            self.bytes += text.len();
+            Ok(Tree::prose(uri, text))
+        } else {
+            self.bytes += text.len();
+            tree(uri, text, &self.bounds)
         };
-        let whole = value.get("swagger").is_some() || value.get("openapi").is_some();
-        normal::normalise(&mut value, self.version, whole);
-        self.bytes += text.len();
-        self.files.insert(uri.to_owned(), value);
-        Ok(())
+        match read {
+            Ok(tree) => {
+                self.files.trees.push(Arc::new(tree));
+                Ok(())
+            }
+            Err(wrong) => {
+                let (line, column) = (wrong.location.line, wrong.location.column);
+                self.lack(uri, format!("{} (line {line}, column {column})", wrong.message));
+                Err(wrong)
+            }
+        }
+    }
+
+    /// Says that a file cannot be had, and why.
+    pub fn lack(&mut self, uri: &str, why: impl Into<String>) {
+        self.unavailable.insert(uri.to_owned(), why.into());
     }
 
     /// The version of the first file.
@@ -118,245 +112,157 @@ impl Document {
         self.version
     }
 
-    /// Where the first file is.
-    #[must_use]
-    pub fn uri(&self) -> &str {
-        &self.root
-    }
-
     /// How many files it is made of.
     #[must_use]
     pub fn files(&self) -> usize {
         self.files.len()
     }
 
-    /// Bytes of text that its files had.
+    /// Bytes of text that its files have.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The first file.
+    /// Brings the files together. What is in files that are not there counts as anything; they are named in
+    /// [`Outcome::missing`].
     #[must_use]
-    pub fn root(&self) -> Node<'_> {
-        // It is put in when the document is made and never taken out.
-        let (file, value) = self.files.get_key_value(&self.root).expect("the first file is there");
-        Node { file, value }
+    pub fn api(&self) -> Outcome {
+        let mut reader = Reader::new(&self.files, &self.unavailable, self.version, self.bounds);
+        reader.announce_schemas();
+        let info = reader.info();
+        let servers = reader.root_servers();
+        let security_schemes = reader.security_schemes();
+        let root = reader.root();
+        let security = reader.requirements(root, &security_schemes).unwrap_or_default();
+        let setting = Setting { servers: &servers, schemes: &security_schemes, security: &security };
+        let operations = reader.operations(&setting);
+        let webhooks = reader.webhooks(&setting);
+        let tags = reader.tags(&operations);
+        let extensions = reader.extensions(root);
+        reader.read_schemas();
+        reader.cut_circles();
+        reader.finish_discriminators();
+        let mut diagnostics = self.first.clone();
+        diagnostics.extend(self.overlooked());
+        diagnostics.extend(reader.diagnostics());
+        let wanted: BTreeSet<_> = reader.missing.keys().cloned().collect();
+        let missing = wanted.into_iter().filter(|uri| !self.unavailable.contains_key(uri)).collect();
+        let parts = reader.into_parts();
+        let api = Api {
+            version: self.version,
+            info,
+            servers,
+            tags,
+            operations,
+            webhooks,
+            security_schemes,
+            extensions,
+            schemas: parts.schemas,
+            named: parts.named,
+            missing_schemas: parts.missing_schemas,
+            missing_paths: parts.missing_paths,
+            files: self.files.clone(),
+        };
+        Outcome { api, diagnostics, missing }
     }
 
-    /// Every file that some file refers to and that is not there, sorted. A single operation seldom needs all.
-    #[must_use]
-    pub fn missing(&self) -> Vec<String> {
-        let mut missing = BTreeSet::new();
-        for (file, value) in &self.files {
-            for reference in references(value) {
-                let (document, _) = reference.split_once('#').unwrap_or((reference, ""));
-                if document.is_empty() {
-                    continue;
-                }
-                let other = uri::join(file, document);
-                if !self.files.contains_key(&other) && self.named_schema(reference).is_none() {
-                    missing.insert(other);
-                }
+    /// What was overlooked in the texts.
+    fn overlooked(&self) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for (file, tree) in self.files.trees.iter().enumerate() {
+            for fault in tree.faults() {
+                let (code, severity, message, suggestion) = match fault.kind {
+                    FaultKind::DuplicateKey => (
+                        "duplicate-key",
+                        Severity::Warning,
+                        "a key is there twice; the last counts",
+                        "take one out",
+                    ),
+                    FaultKind::KeyNotText => {
+                        ("key-not-text", Severity::Warning, "a key is a list or an object", "use a text")
+                    }
+                    FaultKind::AliasInItself => {
+                        ("alias-circle", Severity::Error, "an alias stands in what it names", "use a `$ref`")
+                    }
+                    FaultKind::NotStrictJson => (
+                        "not-strict-json",
+                        Severity::Warning,
+                        "this is not JSON (it is read as YAML)",
+                        "look for a comma too many or a comment",
+                    ),
+                };
+                found.push(Diagnostic {
+                    code,
+                    severity,
+                    message: message.to_owned(),
+                    suggestion: Some(suggestion.to_owned()),
+                    location: self.files.position(file as u32, fault.offset),
+                });
             }
         }
-        missing.into_iter().collect()
-    }
-
-    /// The place itself, or where its reference leads.
-    ///
-    /// # Errors
-    /// A reference leads nowhere, in a circle, or to a file that is not there.
-    pub fn follow<'a>(&'a self, node: Node<'a>) -> Result<Node<'a>, Error> {
-        let mut node = node;
-        for _ in 0..CHAIN_MAX {
-            let Some(reference) = node.text("$ref") else { return Ok(node) };
-            node = self.target(node.file, reference)?;
-        }
-        Err(broken(node.file, node.text("$ref").unwrap_or_default(), "leads in a circle"))
-    }
-
-    fn target<'a>(&'a self, file: &'a str, reference: &str) -> Result<Node<'a>, Error> {
-        let (document, fragment) = reference.split_once('#').unwrap_or((reference, ""));
-        let held = if document.is_empty() {
-            self.files.get_key_value(file)
-        } else {
-            self.files.get_key_value(&uri::join(file, document))
-        };
-        let Some((file, value)) = held else {
-            if let Some(found) = self.named_schema(reference) {
-                return Ok(found);
-            }
-            return Err(Error::Missing { documents: vec![uri::join(file, document)] });
-        };
-        let pointer = uri::decode(fragment);
-        let found = at(value, &pointer).or_else(|| anchor(value, &pointer));
-        let found = found.or_else(|| self.named_schema(&pointer).map(|node| node.value));
-        let value = found.ok_or_else(|| broken(file, reference, "leads nowhere"))?;
-        Ok(Node { file, value })
-    }
-
-    /// Old documents say `Pet` for `#/definitions/Pet`.
-    fn named_schema(&self, reference: &str) -> Option<Node<'_>> {
-        if reference.contains(['/', '#']) {
-            return None;
-        }
-        self.root().get("components")?.get("schemas")?.get(reference)
+        found.truncate(self.bounds.diagnostics);
+        found
     }
 }
 
-/// Whether a file should be JSON or YAML, by its name.
-fn is_data(uri: &str) -> bool {
-    let path = uri.split(['?', '#']).next().unwrap_or_default();
-    let name = path.rsplit('/').next().unwrap_or_default();
-    name.rsplit_once('.').is_none_or(|(_, ending)| matches!(ending, "json" | "yaml" | "yml"))
-}
-
-fn version(uri: &str, value: &Value) -> Result<Version, Error> {
-    // `swagger: 2.0` without quotes is a number in YAML.
-    let said = |name: &str| match value.get(name) {
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(Value::Number(number)) => Some(number.to_string()),
-        _ => None,
-    };
-    let version = match (said("openapi"), said("swagger")) {
-        (Some(version), _) | (None, Some(version)) => version,
-        (None, None) => return Err(Error::NotOpenApi { document: clip(uri) }),
-    };
-    match version.get(..3).unwrap_or(&version) {
-        "2.0" | "2" => Ok(Version::V2),
-        "3.0" | "3" => Ok(Version::V3_0),
-        "3.1" | "3.2" => Ok(Version::V3_1),
-        _ => Err(Error::Version { document: clip(uri), version: clip(&version) }),
+/// The values of a text.
+fn tree(uri: &str, text: String, bounds: &Bounds) -> Result<Tree, Diagnostic> {
+    if text.len() > bounds.file_bytes {
+        let message = format!("the file has {} bytes; at most {} are read", text.len(), bounds.file_bytes);
+        return Err(refusal(uri, message, "split it", (1, 1)));
     }
-}
-
-/// A JSON pointer; in files of 2.0 the old places lead to the new ones.
-fn at<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
-    if pointer.is_empty() {
-        return Some(value);
-    }
-    value.pointer(pointer).or_else(|| {
-        normal::MOVED.iter().find_map(|(old, new)| {
-            let rest = pointer.strip_prefix('/')?.strip_prefix(old)?.strip_prefix('/')?;
-            value.pointer(&format!("/components/{new}/{rest}"))
-        })
+    source::read(uri, text, bounds.values).map_err(|(wrong, text)| {
+        let place = Tree::prose(uri, text).position(wrong.offset as u32);
+        let message = format!("the file is neither JSON nor YAML: {}", clip(&wrong.why));
+        refusal(uri, message, "correct this place", place)
     })
 }
 
-/// `#name` of JSON Schema: the value with this `$anchor`.
-fn anchor<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    if name.is_empty() || name.starts_with('/') {
-        return None;
+fn refusal(uri: &str, message: String, suggestion: &str, (line, column): (u32, u32)) -> Diagnostic {
+    Diagnostic {
+        code: "not-readable",
+        severity: Severity::Error,
+        message,
+        suggestion: Some(suggestion.to_owned()),
+        location: Location { file: uri.to_owned(), line, column, pointer: String::new() },
     }
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::Object(fields) => {
-                if fields.get("$anchor").and_then(Value::as_str) == Some(name) {
-                    return Some(value);
-                }
-                open.extend(fields.values());
-            }
-            Value::Array(items) => open.extend(items),
-            _ => {}
-        }
-    }
-    None
 }
 
-fn references(value: &Value) -> impl Iterator<Item = &str> {
-    let mut found = Vec::new();
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::Object(fields) => {
-                found.extend(fields.get("$ref").and_then(Value::as_str));
-                let data = |name: &str| normal::is_data(name);
-                open.extend(fields.iter().filter(|(name, _)| !data(name)).map(|(_, value)| value));
-            }
-            Value::Array(items) => open.extend(items),
-            _ => {}
-        }
+/// The version that the first file follows. One that does not say is told by its looks.
+fn version(files: &Files, noticed: &mut Vec<Diagnostic>) -> Result<Version, Diagnostic> {
+    let root = Spot { file: 0, node: files.trees[0].root() };
+    let say = |code, severity, message: String, suggestion: &str| Diagnostic {
+        code,
+        severity,
+        message,
+        suggestion: Some(suggestion.to_owned()),
+        location: files.location(At { file: 0, node: 0 }),
+    };
+    let usable = root.get(words::PATHS).is_some_and(|paths| paths.node.is_object());
+    let message = match read::version(root) {
+        Some(Ok(version)) => return Ok(version),
+        Some(Err(said)) => format!("the version {:?} is not known", clip(&said)),
+        None => "the document names no version".to_owned(),
+    };
+    let suggestion = "write `openapi: 3.1.0`, or what it follows";
+    if !usable {
+        let message = format!("{message}, and it has no paths: it is no OpenAPI document");
+        return Err(say("not-openapi", Severity::Error, message, "check the address"));
     }
-    found.into_iter()
+    noticed.push(say(
+        "version-unknown",
+        Severity::Warning,
+        format!("{message}; it is told by its looks"),
+        suggestion,
+    ));
+    let old = root.get(words::DEFINITIONS).is_some() || root.get(words::HOST).is_some();
+    Ok(if old { Version::V2 } else { Version::V3_1 })
 }
 
-fn broken(document: &str, reference: &str, why: &'static str) -> Error {
-    Error::Reference { document: clip(document), reference: clip(reference), why }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn read(value: Value) -> Document {
-        Document::read("https://h/api/root.yaml", &value.to_string()).unwrap()
-    }
-
-    #[test]
-    fn versions_are_told_apart() {
-        for (value, expect) in [
-            (json!({"swagger": "2.0"}), Some(Version::V2)),
-            (json!({"swagger": 2.0}), Some(Version::V2)),
-            (json!({"openapi": "3.0.3"}), Some(Version::V3_0)),
-            (json!({"openapi": "3.1.0"}), Some(Version::V3_1)),
-            (json!({"openapi": "4.0.0"}), None),
-            (json!({"info": {}}), None),
-            (json!([1]), None),
-        ] {
-            assert_eq!(Document::read("x", &value.to_string()).ok().map(|d| d.version()), expect, "{value}");
-        }
-    }
-
-    #[test]
-    fn references_lead_through_files() {
-        let mut document = read(json!({
-            "swagger": "2.0",
-            "definitions": {"A~b/c": {"type": "string"}, "Loop": {"$ref": "#/definitions/Loop"}, "Pet": {"type": "object"}},
-            "there": {"$ref": "#/definitions/A~0b~1c"},
-            "encoded": {"$ref": "#/definitions/A%7E0b~1c"},
-            "other": {"$ref": "parts/x.yaml#/deep/0"},
-            "bare": {"$ref": "Pet"},
-            "nowhere": {"$ref": "#/definitions/None"},
-        }));
-        let go = |document: &Document, name: &str| {
-            let node = document.root().get(name).unwrap();
-            document.follow(node).map(|node| node.value.clone())
-        };
-        assert_eq!(go(&document, "there"), Ok(json!({"type": "string"})));
-        assert_eq!(go(&document, "encoded"), Ok(json!({"type": "string"})));
-        assert_eq!(go(&document, "bare"), Ok(json!({"type": "object"})));
-        assert!(go(&document, "nowhere").unwrap_err().to_string().contains("leads nowhere"));
-        let looped = document.root().get("components").unwrap().get("schemas").unwrap().get("Loop").unwrap();
-        assert!(document.follow(looped).unwrap_err().to_string().contains("in a circle"));
-        let missing = vec!["https://h/api/parts/x.yaml".to_owned()];
-        assert_eq!(document.missing(), missing);
-        assert_eq!(go(&document, "other"), Err(Error::Missing { documents: missing.clone() }));
-        document.add(&missing[0], "deep:\n- $ref: ../root.yaml#/definitions/Pet\n").unwrap();
-        assert_eq!(go(&document, "other"), Ok(json!({"type": "object"})));
-        assert!(document.missing().is_empty());
-        document.add("https://h/api/prose.md", "# Title\n\n| a | b: [\n").unwrap();
-        assert!(document.add("https://h/api/broken.yaml", "a: [").is_err());
-    }
-
-    #[test]
-    fn what_stands_in_examples_is_no_reference() {
-        let document = read(json!({
-            "openapi": "3.1.0",
-            "a": {"example": {"$ref": "x.yaml"}, "properties": {"example": {"$ref": "y.yaml"}, "$ref": {"type": "string"}}},
-        }));
-        assert_eq!(document.missing(), Vec::<String>::new());
-    }
-
-    #[test]
-    fn anchors_are_found() {
-        let document = read(
-            json!({"openapi": "3.1.0", "a": {"$ref": "#pet"}, "b": [{"$anchor": "pet", "type": "object"}]}),
-        );
-        let node = document.follow(document.root().get("a").unwrap()).unwrap();
-        assert_eq!(node.text("type"), Some("object"));
-    }
+/// Whether a file is for people, by its name.
+fn is_prose(uri: &str) -> bool {
+    let path = uri.split(['?', '#']).next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.rsplit_once('.').is_some_and(|(_, ending)| matches!(ending, "md" | "markdown" | "txt" | "html"))
 }

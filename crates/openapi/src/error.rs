@@ -1,54 +1,8 @@
-//! What can be wrong with a document, or with what is asked of it.
+//! What can be wrong with what is asked of an API.
 
 /// What is wrong and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A file is neither JSON nor YAML, or too large.
-    #[error("{document}: {message}")]
-    NotReadable {
-        /// Its URI.
-        document: String,
-        /// Why, and where.
-        message: String,
-    },
-    /// A file is no OpenAPI document.
-    #[error("{document} is no OpenAPI document: it has neither `openapi` nor `swagger`; check the address")]
-    NotOpenApi {
-        /// Its URI.
-        document: String,
-    },
-    /// A version that is not read.
-    #[error("{document} is of OpenAPI {version:?}; 2.0, 3.0 and 3.1 are read")]
-    Version {
-        /// Its URI.
-        document: String,
-        /// What it says.
-        version: String,
-    },
-    /// Other documents are needed first.
-    #[error("other documents are needed: {}", .documents.join(", "))]
-    Missing {
-        /// Their URIs, sorted.
-        documents: Vec<String>,
-    },
-    /// A reference leads nowhere.
-    #[error("{document}: the reference {reference:?} {why}; correct the document")]
-    Reference {
-        /// The URI of the file it is in.
-        document: String,
-        /// As it is written.
-        reference: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// A part of the document is not what it should be.
-    #[error("{place} {why}; correct the document")]
-    Malformed {
-        /// Which part.
-        place: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
     /// There is no such operation.
     #[error("there is no operation {id:?}{}", hint(.similar, "; there is"))]
     UnknownOperation {

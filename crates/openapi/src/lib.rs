@@ -6,28 +6,20 @@
 //!
 //! Deliberately absent: fetching, sending, and any word of our own domain.
 
-#[allow(dead_code, reason = "its reader is made in the next change")]
 pub mod api;
 mod diagnostic;
 mod document;
 mod error;
-mod normal;
-mod operation;
 mod plan;
 mod read;
-#[allow(dead_code, reason = "the reader of `api` is made in the next change")]
 mod source;
 mod style;
-mod text;
-#[allow(dead_code, reason = "the reader of `api` is made in the next change")]
 mod tree;
 mod uri;
+mod words;
 
 pub use diagnostic::{Diagnostic, Severity};
-pub use document::{Document, Node, Version};
+pub use document::{Document, read};
 pub use error::Error;
-pub use operation::{
-    Body, Content, Key, Location, Operation, Parameter, Response, Server, Shape, Style, Variable,
-};
 pub use plan::{Part, PartContent, PlannedBody, RequestPlan, plan};
 pub use read::{Bounds, Outcome};

@@ -8,9 +8,8 @@ mod body;
 
 use serde_json::{Map, Value};
 
-use crate::document::Document;
+use crate::api::{Api, ApiKeyIn, In, Media, Operation, Parameter, Piece, Scheme, Server, Status};
 use crate::error::{Error, clip};
-use crate::operation::{Location, Operation, Parameter, Server};
 use crate::style::{self, Escape, Written};
 use crate::uri;
 
@@ -70,18 +69,11 @@ pub enum PartContent {
 ///
 /// # Errors
 /// A parameter is missing, unknown or cannot be written; the body is; no server can be told.
-pub fn plan(
-    document: &Document,
-    operation: &Operation<'_>,
-    parameters: &Map<String, Value>,
-) -> Result<RequestPlan, Error> {
+pub fn plan(api: &Api, operation: &Operation, parameters: &Map<String, Value>) -> Result<RequestPlan, Error> {
     let mut given = Given::new(parameters);
     let base = server(operation, &mut given)?;
     let path = path(operation, &mut given)?;
-    let (path, fixed) =
-        path.split_once('?').map_or((path.as_str(), None), |(path, query)| (path, Some(query)));
-    let mut query: Vec<String> =
-        fixed.filter(|fixed| !fixed.is_empty()).map(str::to_owned).into_iter().collect();
+    let mut query: Vec<String> = operation.fixed_query().map(str::to_owned).into_iter().collect();
     let mut headers = Vec::new();
     let mut cookies = Vec::new();
     for parameter in &operation.parameters {
@@ -89,22 +81,21 @@ pub fn plan(
             continue;
         }
         let Some(value) = given.take(operation, parameter)? else { continue };
-        match parameter.location {
-            Location::Path => {}
-            Location::Query => query.extend(joined(pairs(parameter, value)?)),
-            Location::Header => headers.push((parameter.name.to_owned(), header(parameter, value)?)),
-            Location::Cookie => cookies.extend(joined(pairs(parameter, value)?)),
+        match parameter.place {
+            In::Path => {}
+            In::Query => query.extend(joined(pairs(parameter, value)?)),
+            In::QueryString => query.push(query_string(parameter, value)?),
+            In::Header => headers.push((parameter.name.clone(), header(parameter, value)?)),
+            In::Cookie => cookies.extend(joined(pairs(parameter, value)?)),
         }
     }
-    for key in &operation.keys {
-        let Some(value) = given.take_named(key.name) else { continue };
-        let text = style::scalar(value).ok_or_else(|| wrong(key.name, "must be text"))?;
-        match key.location {
-            Location::Query => {
-                query.push(format!("{}={}", Escape::All.text(key.name), Escape::All.text(&text)));
-            }
-            Location::Cookie => cookies.push(format!("{}={}", key.name, Escape::All.text(&text))),
-            Location::Path | Location::Header => headers.push((key.name.to_owned(), text)),
+    for (name, place) in keys(api, operation) {
+        let Some(value) = given.take_named(name) else { continue };
+        let text = style::scalar(value).ok_or_else(|| wrong(name, "must be text"))?;
+        match place {
+            ApiKeyIn::Query => query.push(format!("{}={}", Escape::All.text(name), Escape::All.text(&text))),
+            ApiKeyIn::Cookie => cookies.push(format!("{name}={}", Escape::All.text(&text))),
+            ApiKeyIn::Header => headers.push((name.to_owned(), text)),
         }
     }
     if !cookies.is_empty() {
@@ -114,14 +105,28 @@ pub fn plan(
     if let Some(accept) = accept(operation, given.take_header("Accept")?) {
         headers.push(("Accept".to_owned(), accept));
     }
-    let body = body::plan(document, operation, &mut given, chosen.as_deref())?;
-    given.nothing_left(document, operation)?;
+    let body = body::plan(api, operation, &mut given, chosen.as_deref())?;
+    given.nothing_left(api, operation)?;
     let mut url = format!("{}{}", base.trim_end_matches('/'), path);
     if !query.is_empty() {
         url.push('?');
         url.push_str(&query.join("&"));
     }
     Ok(RequestPlan { method: operation.method.to_ascii_uppercase(), url, headers, body })
+}
+
+/// The keys that the security schemes of an operation ask for: names and places, each once.
+fn keys<'a>(api: &'a Api, operation: &Operation) -> Vec<(&'a str, ApiKeyIn)> {
+    let mut keys = Vec::new();
+    for (index, _) in operation.security.iter().flat_map(|requirement| &requirement.schemes) {
+        let Some(scheme) = api.security_schemes.get(*index) else { continue };
+        if let Scheme::ApiKey { name, place } = &scheme.scheme
+            && !keys.contains(&(name.as_str(), *place))
+        {
+            keys.push((name.as_str(), *place));
+        }
+    }
+    keys
 }
 
 /// The parameters that were given, and which have been used.
@@ -156,27 +161,26 @@ impl<'a> Given<'a> {
 
     /// The value of a parameter: by its name with its place before it, else by its name alone. A name that several have
     /// is for those that must be given; if none must, for the first.
-    fn take(
-        &mut self,
-        operation: &Operation<'_>,
-        parameter: &Parameter<'_>,
-    ) -> Result<Option<&'a Value>, Error> {
-        let place = match parameter.location {
-            Location::Path => "path",
-            Location::Query => "query",
-            Location::Header => "header",
-            Location::Cookie => "cookie",
+    fn take(&mut self, operation: &Operation, parameter: &Parameter) -> Result<Option<&'a Value>, Error> {
+        let place = match parameter.place {
+            In::Path => "path",
+            In::Query | In::QueryString => "query",
+            In::Header => "header",
+            In::Cookie => "cookie",
         };
         if let Some(value) = self.take_named(&format!("{place}.{}", parameter.name)) {
             return Ok(Some(value));
         }
         let same: Vec<_> = operation.parameters.iter().filter(|other| other.name == parameter.name).collect();
-        let is_first = same.first().is_some_and(|first| first.location == parameter.location);
+        let is_first = same.first().is_some_and(|first| first.place == parameter.place);
         let takes_plain =
             same.len() == 1 || parameter.required || (is_first && !same.iter().any(|other| other.required));
-        let plain = if takes_plain { self.take_named(parameter.name) } else { None };
+        let plain = if takes_plain { self.take_named(&parameter.name) } else { None };
         if plain.is_none() && parameter.required {
-            return Err(wrong(parameter.name, &format!("is missing; the operation needs it in the {place}")));
+            return Err(wrong(
+                &parameter.name,
+                &format!("is missing; the operation needs it in the {place}"),
+            ));
         }
         Ok(plain)
     }
@@ -194,13 +198,13 @@ impl<'a> Given<'a> {
         self.used = self.map.keys().map(String::as_str).collect();
     }
 
-    fn nothing_left(&self, document: &Document, operation: &Operation<'_>) -> Result<(), Error> {
+    fn nothing_left(&self, api: &Api, operation: &Operation) -> Result<(), Error> {
         match self.rest().first() {
             None => Ok(()),
             Some((name, _)) => {
-                let own = operation.parameters.iter().map(|parameter| parameter.name.to_owned());
-                let keys = operation.keys.iter().map(|key| key.name.to_owned());
-                let known = own.chain(keys).chain(body::names(document, operation));
+                let own = operation.parameters.iter().map(|parameter| parameter.name.clone());
+                let keys = keys(api, operation).into_iter().map(|(name, _)| name.to_owned());
+                let known = own.chain(keys).chain(body::names(api, operation));
                 Err(Error::UnknownParameter { name: clip(name), known: known.take(KNOWN_MAX).collect() })
             }
         }
@@ -208,8 +212,8 @@ impl<'a> Given<'a> {
 }
 
 /// Whether it only says what the media types do; OpenAPI 3 says that such parameters are ignored.
-fn chooses(parameter: &Parameter<'_>) -> bool {
-    parameter.location == Location::Header
+fn chooses(parameter: &Parameter) -> bool {
+    parameter.place == In::Header
         && ["accept", "content-type"].iter().any(|name| parameter.name.eq_ignore_ascii_case(name))
 }
 
@@ -221,23 +225,23 @@ fn joined(pairs: Vec<(String, String)>) -> impl Iterator<Item = String> {
     pairs.into_iter().map(|(name, value)| format!("{name}={value}"))
 }
 
-fn pairs(parameter: &Parameter<'_>, value: &Value) -> Result<Vec<(String, String)>, Error> {
+fn pairs(parameter: &Parameter, value: &Value) -> Result<Vec<(String, String)>, Error> {
     let escape = if parameter.allow_reserved { Escape::Little } else { Escape::All };
     if parameter.content.is_some() {
-        return Ok(vec![(Escape::All.text(parameter.name), escape.text(&as_content(value)))]);
+        return Ok(vec![(Escape::All.text(&parameter.name), escape.text(&as_content(value)))]);
     }
     style::pairs(&written(parameter, value), escape)
 }
 
-fn header(parameter: &Parameter<'_>, value: &Value) -> Result<String, Error> {
+fn header(parameter: &Parameter, value: &Value) -> Result<String, Error> {
     if parameter.content.is_some() {
         return Ok(as_content(value));
     }
     style::one(&written(parameter, value), Escape::Nothing)
 }
 
-fn written<'a>(parameter: &'a Parameter<'_>, value: &'a Value) -> Written<'a> {
-    Written { name: parameter.name, value, style: parameter.style, explode: parameter.explode }
+fn written<'a>(parameter: &'a Parameter, value: &'a Value) -> Written<'a> {
+    Written { name: &parameter.name, value, style: parameter.style, explode: parameter.explode }
 }
 
 /// A parameter with a media type is JSON; a text may be that already.
@@ -245,81 +249,65 @@ fn as_content(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// The whole query out of one value, as its media type has it.
+fn query_string(parameter: &Parameter, value: &Value) -> Result<String, Error> {
+    let is_form = parameter.content.as_deref().is_some_and(|kind| Media::of(kind) == Media::Form);
+    match value {
+        Value::Object(map) if is_form => body::form(&[], map),
+        Value::String(text) => Ok(Escape::Little.text(text).replace("%26", "&")),
+        value => Ok(Escape::All.text(&value.to_string())),
+    }
+}
+
 /// The media types of good answers, JSON first.
-fn accept(operation: &Operation<'_>, chosen: Option<String>) -> Option<String> {
+fn accept(operation: &Operation, chosen: Option<String>) -> Option<String> {
     if chosen.is_some() {
         return chosen;
     }
-    let good = |status: &str| status.starts_with('2') || status == "default";
+    let good = |status: Status| status.is_success() || status == Status::Default;
     let responses = operation.responses.iter().filter(|response| good(response.status));
     let mut types: Vec<&str> = Vec::new();
-    for content in responses.flat_map(|response| &response.content) {
-        if !types.contains(&content.media_type) {
-            types.push(content.media_type);
+    for content in responses.flat_map(|response| &response.contents) {
+        if !types.contains(&content.media_type.as_str()) {
+            types.push(&content.media_type);
         }
     }
-    types.sort_by_key(|media_type| !body::is_json(media_type));
+    types.sort_by_key(|media_type| Media::of(media_type) != Media::Json);
     types.truncate(8);
     (!types.is_empty()).then(|| types.join(", "))
 }
 
-/// The path with its parameters, and the query that some documents write into it.
-fn path(operation: &Operation<'_>, given: &mut Given<'_>) -> Result<String, Error> {
-    let template = operation.path.split('#').next().unwrap_or_default();
+/// The path with its parameters.
+fn path(operation: &Operation, given: &mut Given<'_>) -> Result<String, Error> {
     let mut out = String::new();
-    let mut rest = template;
-    while let Some(start) = rest.find('{') {
-        let Some(length) = rest[start..].find('}') else { break };
-        out.push_str(&rest[..start]);
-        let inner = &rest[start + 1..start + length];
-        rest = &rest[start + length + 1..];
-        // `{name=projects/*}` of gRPC gateways names a pattern after the name, and means its slashes.
-        let (name, pattern) = inner.split_once('=').map_or((inner, ""), |(name, pattern)| (name, pattern));
-        let found = operation.parameters.iter().find(|parameter| {
-            parameter.location == Location::Path && (parameter.name == name || parameter.name == inner)
-        });
-        out.push_str(&path_value(
-            operation,
-            found,
-            name,
-            pattern.contains('/') || pattern.contains("**"),
-            given,
-        )?);
+    for piece in operation.pieces() {
+        match piece {
+            Piece::Text(text) => out.push_str(text.split('#').next().unwrap_or_default()),
+            Piece::Parameter { index, slashes } => {
+                out.push_str(&path_value(operation, &operation.parameters[index], slashes, given)?);
+            }
+        }
     }
-    out.push_str(rest);
-    let end = out.find('?').unwrap_or(out.len());
     // Whoever reads the URL takes such a step out, and the one before it: another operation would be called.
-    if out[..end].split('/').any(|part| matches!(uri::decode(part).as_str(), "." | "..")) {
-        return Err(wrong(operation.path, "would become a path with a step `.` or `..`; give other values"));
+    if out.split('/').any(|part| matches!(uri::decode(part).as_str(), "." | "..")) {
+        return Err(wrong(&operation.path, "would become a path with a step `.` or `..`; give other values"));
     }
     Ok(if out.starts_with('/') { out } else { format!("/{out}") })
 }
 
 fn path_value(
-    operation: &Operation<'_>,
-    parameter: Option<&Parameter<'_>>,
-    name: &str,
+    operation: &Operation,
+    parameter: &Parameter,
     slashes: bool,
     given: &mut Given<'_>,
 ) -> Result<String, Error> {
     let escape = if slashes { Escape::Little } else { Escape::All };
-    let text = match parameter {
-        Some(parameter) => {
-            let missing = || wrong(name, "is missing; the operation needs it in the path");
-            let value = given.take(operation, parameter)?.ok_or_else(missing)?;
-            match parameter.content {
-                Some(_) => escape.text(&as_content(value)),
-                None => style::one(&written(parameter, value), escape)?,
-            }
-        }
-        // Some documents forget to describe what stands in their paths.
-        None => {
-            let missing = || wrong(name, "is missing; the path of the operation holds it");
-            let value = given.take_named(name).ok_or_else(missing)?;
-            let text =
-                style::scalar(value).ok_or_else(|| wrong(name, "must be text: it stands in the path"))?;
-            escape.text(&text)
-        }
+    let name = &parameter.name;
+    let missing = || wrong(name, "is missing; the operation needs it in the path");
+    let value = given.take(operation, parameter)?.ok_or_else(missing)?;
+    let text = match parameter.content {
+        Some(_) => escape.text(&as_content(value)),
+        None => style::one(&written(parameter, value), escape)?,
     };
     if text.is_empty() {
         return Err(wrong(name, "is empty; the path would be that of another operation"));
@@ -328,16 +316,16 @@ fn path_value(
 }
 
 /// The URL of the first server, its variables put in, taken from where the document is.
-fn server(operation: &Operation<'_>, given: &mut Given<'_>) -> Result<String, Error> {
+fn server(operation: &Operation, given: &mut Given<'_>) -> Result<String, Error> {
     let Some(server) = operation.servers.first() else { return Ok(String::new()) };
-    let mut url = server.url.to_owned();
+    let mut url = server.url.clone();
     for variable in &server.variables {
-        let name = variable.name;
+        let name = &variable.name;
         let told = match given.take_named(&format!("server.{name}")) {
             Some(value) => {
                 Some(style::scalar(value).ok_or_else(|| wrong(&format!("server.{name}"), "must be text"))?)
             }
-            None => variable.default.map(str::to_owned),
+            None => variable.default.clone(),
         };
         let place = format!("{{{name}}}");
         if !url.contains(&place) {
@@ -346,7 +334,7 @@ fn server(operation: &Operation<'_>, given: &mut Given<'_>) -> Result<String, Er
         let Some(told) = told else {
             return Err(wrong(&format!("server.{name}"), "is missing; the server has no default for it"));
         };
-        if !variable.values.is_empty() && !variable.values.contains(&told.as_str()) {
+        if !variable.values.is_empty() && !variable.values.contains(&told) {
             let why = format!("must be one of {}", variable.values.join(", "));
             return Err(wrong(&format!("server.{name}"), &clip(&why)));
         }
@@ -355,12 +343,12 @@ fn server(operation: &Operation<'_>, given: &mut Given<'_>) -> Result<String, Er
     whole(server, &url)
 }
 
-fn whole(server: &Server<'_>, url: &str) -> Result<String, Error> {
+fn whole(server: &Server, url: &str) -> Result<String, Error> {
     if url.contains('{') {
         let why =
             "has a variable that it does not describe; name the server in the document whole".to_owned();
-        return Err(Error::Server { server: clip(server.url), why });
+        return Err(Error::Server { server: clip(&server.url), why });
     }
     let end = url.find(['?', '#']).unwrap_or(url.len());
-    Ok(uri::join(server.file, &url[..end]))
+    Ok(uri::join(&server.base, &url[..end]))
 }

@@ -1,7 +1,21 @@
-//! What reading a document gives, and how much of it is read.
+//! Reading: what it gives, how much is read, and in the files below how each part is read.
+
+mod contents;
+mod links;
+mod operations;
+mod parameters;
+mod reader;
+mod root;
+mod schemas;
+mod spot;
 
 use crate::api::Api;
 use crate::diagnostic::Diagnostic;
+
+pub(crate) use operations::Setting;
+pub(crate) use reader::Reader;
+pub(crate) use root::version;
+pub(crate) use spot::Spot;
 
 /// What reading a document gave.
 #[derive(Clone, Debug)]
@@ -10,6 +24,8 @@ pub struct Outcome {
     pub api: Api,
     /// What was noticed, files in the order in which they were met, by line.
     pub diagnostics: Vec<Diagnostic>,
+    /// Files that references lead to and that nobody gave yet, sorted.
+    pub missing: Vec<String>,
 }
 
 /// How much is read.

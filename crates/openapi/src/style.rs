@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::api::Style;
 use crate::error::Error;
-use crate::operation::Style;
 
 /// What is written, and how.
 pub(crate) struct Written<'a> {

@@ -160,9 +160,9 @@ impl Tree {
         Node { tree: self, id }
     }
 
-    /// Bytes of its text.
-    pub(crate) fn bytes(&self) -> usize {
-        self.text.len()
+    /// How many values it has.
+    pub(crate) fn len(&self) -> usize {
+        self.packed.nodes.len()
     }
 
     /// Line and column, both from 1; columns count characters.
@@ -194,6 +194,16 @@ pub(crate) struct Node<'t> {
 impl<'t> Node<'t> {
     pub(crate) fn id(self) -> u32 {
         self.id
+    }
+
+    /// The value it is in.
+    pub(crate) fn parent(self) -> Option<u32> {
+        Some(self.slot().parent).filter(|parent| *parent != NOBODY)
+    }
+
+    /// Whether a field has such a name.
+    pub(crate) fn any_name(self, is_it: impl Fn(&str) -> bool) -> bool {
+        self.fields().iter().any(|field| is_it(self.tree.str(field.key)))
     }
 
     pub(crate) fn tree(self) -> &'t Tree {
@@ -232,14 +242,6 @@ impl<'t> Node<'t> {
     pub(crate) fn text(self) -> Option<&'t str> {
         match self.slot().shape {
             Shape::Text(text) => Some(self.tree.str(text)),
-            _ => None,
-        }
-    }
-
-    /// A number, as written.
-    pub(crate) fn digits(self) -> Option<&'t str> {
-        match self.slot().shape {
-            Shape::Number(text) => Some(self.tree.str(text)),
             _ => None,
         }
     }

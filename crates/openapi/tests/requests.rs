@@ -1,18 +1,24 @@
 //! Requests out of small documents of each version, and what is said when one cannot be made.
 
-use openapi::{Document, Error, Part, PartContent, PlannedBody, RequestPlan, plan};
+use openapi::api::Api;
+use openapi::{Bounds, Error, Part, PartContent, PlannedBody, RequestPlan, plan};
 use serde_json::{Value, json};
 
-fn read(text: &str) -> Document {
-    Document::read("https://api.example.com/docs/openapi.yaml", text).unwrap()
+fn read(text: &str) -> Api {
+    read_at("https://api.example.com/docs/openapi.yaml", text)
 }
 
-fn planned(document: &Document, id: &str, parameters: Value) -> Result<RequestPlan, Error> {
-    plan(document, &document.operation(id)?, parameters.as_object().unwrap())
+fn read_at(uri: &str, text: &str) -> Api {
+    let nothing = &mut |_: &str| Err("there is nothing else".to_owned());
+    openapi::read(uri, text, nothing, &Bounds::default()).unwrap().api
+}
+
+fn planned(document: &Api, id: &str, parameters: Value) -> Result<RequestPlan, Error> {
+    plan(document, document.operation(id)?, parameters.as_object().unwrap())
 }
 
 #[track_caller]
-fn check(document: &Document, id: &str, parameters: Value, expect: &str) {
+fn check(document: &Api, id: &str, parameters: Value, expect: &str) {
     match planned(document, id, parameters.clone()) {
         Ok(plan) => assert_eq!(format!("{} {}", plan.method, plan.url), expect, "{parameters}"),
         Err(error) => panic!("{id} {parameters}: {error}"),
@@ -20,7 +26,7 @@ fn check(document: &Document, id: &str, parameters: Value, expect: &str) {
 }
 
 #[track_caller]
-fn refused(document: &Document, id: &str, parameters: Value, part: &str) {
+fn refused(document: &Api, id: &str, parameters: Value, part: &str) {
     match planned(document, id, parameters.clone()) {
         Ok(plan) => panic!("{id} {parameters} gave {plan:?}"),
         Err(error) => assert!(error.to_string().contains(part), "{id} {parameters}: {error}"),
@@ -307,7 +313,7 @@ fn servers_are_taken_from_where_the_document_is() {
         ("swagger: '2.0'", "", "/x"),
     ] {
         let text = format!("{root}\npaths: {{/x: {{get: {{operationId: x, responses: {{}}}}}}}}\n");
-        let document = Document::read(uri, &text).unwrap();
+        let document = read_at(uri, &text);
         check(&document, "x", json!({}), &format!("GET {expect}"));
     }
     let loose = "openapi: 3.0.0\nservers: [{url: 'https://{what}/'}]\npaths: {/x: {get: {operationId: x, responses: {}}}}\n";

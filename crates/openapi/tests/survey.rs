@@ -7,43 +7,30 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use openapi::{Document, Error, Location, Operation, Shape, plan};
+use openapi::api::{Api, In, Kind, Media, Operation};
+use openapi::{Bounds, Diagnostic, Outcome, plan};
 use serde_json::{Map, Value, json};
 
 /// Reads a document with every file that it refers to and that is there.
-fn read(folder: &Path, file: &str) -> Result<Document, Error> {
-    let text = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap_or_default();
-    let mut document = Document::read(file, &text(file))?;
-    let mut asked = Vec::new();
-    loop {
-        let missing: Vec<_> = document.missing().into_iter().filter(|uri| !asked.contains(uri)).collect();
-        if missing.is_empty() {
-            return Ok(document);
-        }
-        for uri in missing {
-            if folder.join(&uri).is_file() {
-                document.add(&uri, &text(&uri))?;
-            }
-            asked.push(uri);
-        }
-    }
+fn read(folder: &Path, file: &str) -> Result<Outcome, Diagnostic> {
+    let text = |file: &str| std::fs::read_to_string(folder.join(file)).map_err(|error| error.to_string());
+    openapi::read(file, text(file).unwrap_or_default(), &mut |uri| text(uri), &Bounds::default())
 }
 
 /// A value for everything that an operation takes.
-fn everything(operation: &Operation<'_>) -> Map<String, Value> {
+fn everything(api: &Api, operation: &Operation) -> Map<String, Value> {
     let mut given = Map::new();
     for parameter in &operation.parameters {
-        let place = match parameter.location {
-            Location::Path => "path",
-            Location::Query => "query",
-            Location::Header => "header",
-            Location::Cookie => "cookie",
+        let place = match parameter.place {
+            In::Path => "path",
+            In::Query | In::QueryString => "query",
+            In::Header => "header",
+            In::Cookie => "cookie",
         };
-        let kind = parameter.schema.and_then(|schema| schema.text("type"));
-        let value = match kind {
-            Some("array") => json!(["a b", "c"]),
-            Some("object") => json!({"k": "v"}),
-            Some("integer" | "number") => json!(5),
+        let value = match api.schema(api.resolve(parameter.schema)).kind {
+            Kind::Array(_) => json!(["a b", "c"]),
+            Kind::Object(_) => json!({"k": "v"}),
+            Kind::Integer(_) | Kind::Number(_) => json!(5),
             _ => json!("x/y"),
         };
         if ["accept", "content-type"].iter().any(|name| parameter.name.eq_ignore_ascii_case(name)) {
@@ -51,26 +38,24 @@ fn everything(operation: &Operation<'_>) -> Map<String, Value> {
         }
         given.insert(format!("{place}.{}", parameter.name), value);
     }
-    // Some documents do not describe what stands in their paths.
-    for name in
-        operation.path.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
-    {
-        if !operation.parameters.iter().any(|parameter| name.starts_with(parameter.name)) {
-            given.insert(name.to_owned(), json!("x"));
-        }
-    }
     if let Some(body) = &operation.body {
-        let name = body.name.unwrap_or("body");
-        match &body.content.first().map(|content| &content.shape) {
-            Some(Shape::Fields(fields)) => {
-                given.extend(fields.iter().map(|field| (field.name.to_owned(), json!("x"))));
+        let name = body.name.as_deref().unwrap_or("body");
+        let forms =
+            body.contents.iter().find(|content| matches!(content.media, Media::Form | Media::Multipart));
+        let objects = body.contents.iter().any(|content| content.media == Media::Json);
+        match forms {
+            Some(form) if !objects => {
+                let fields = form.schema.map(|schema| api.properties(schema)).unwrap_or_default();
+                given.insert(
+                    name.to_owned(),
+                    fields
+                        .iter()
+                        .map(|field| (field.name.to_string(), json!("x")))
+                        .collect::<Map<_, _>>()
+                        .into(),
+                );
             }
             _ => {
-                let objects = body.content.iter().any(|content| {
-                    content.media_type.contains("json")
-                        || content.media_type.contains("form")
-                        || content.media_type.contains('*')
-                });
                 given.insert(name.to_owned(), if objects { json!({"k": "v"}) } else { json!("text") });
             }
         }
@@ -93,27 +78,21 @@ fn every_document_reads_and_every_operation_plans() {
         let columns: Vec<_> = line.split('\t').collect();
         let file = format!("specs/{}", columns[2].split_once('/').map_or(columns[2], |(_, file)| file));
         documents += 1;
-        let document = match read(folder, &file) {
-            Ok(document) => document,
+        let api = match read(folder, &file) {
+            Ok(outcome) => outcome.api,
             Err(error) => {
                 broken.push(format!("{file}: {error}"));
                 continue;
             }
         };
-        let found = match document.operations() {
-            Ok(found) => found,
-            Err(error) => {
-                broken.push(format!("{file}: {error}"));
-                continue;
-            }
-        };
+        let found = &api.operations;
         if columns[10].parse() != Ok(found.len()) {
             broken.push(format!("{file}: {} operations, the index says {}", found.len(), columns[10]));
         }
-        for operation in &found {
+        for operation in found {
             operations += 1;
-            let _nothing = plan(&document, operation, &Map::new());
-            match plan(&document, operation, &everything(operation)) {
+            let _nothing = plan(&api, operation, &Map::new());
+            match plan(&api, operation, &everything(&api, operation)) {
                 Ok(_) => planned += 1,
                 Err(error) => {
                     *said.entry(format!("{file}: {error}")).or_default() += 1;

@@ -9,6 +9,8 @@ use super::{At, Data, Extensions, ExternalDocs};
 pub struct SchemaId(u32);
 
 impl SchemaId {
+    pub(crate) const FIRST: Self = Self(0);
+
     pub(crate) fn new(index: usize) -> Self {
         // The table is bounded far below.
         Self(u32::try_from(index).unwrap_or(u32::MAX))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use openapi::{Document, RequestPlan, plan};
+use openapi::{Bounds, Document, Outcome, RequestPlan, plan};
 use ports::{ActionFailure, FailureKind, Retry};
 use reqwest::header::{
     ACCEPT, CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
@@ -91,6 +91,8 @@ impl<'a> Source<'a> {
 /// A document and how to ask whether it is still the same.
 struct Held {
     document: Document,
+    /// What it says, as far as its files are there.
+    outcome: Outcome,
     etag: Option<HeaderValue>,
     modified: Option<HeaderValue>,
     fresh_until: Instant,
@@ -133,21 +135,25 @@ impl Documents {
         let Some(held) = held.as_mut() else { return Err(configuration("with.document is empty")) };
         let mut fetched = 0;
         loop {
-            let document = &held.document;
-            self.settle(&key, document.bytes());
-            let planned = document.operation(operation).and_then(|found| plan(document, &found, given));
-            let documents = match planned {
-                Ok(plan) => return Ok(plan),
-                Err(openapi::Error::Missing { documents }) => documents,
-                Err(error) => return Err(configuration(error.to_string())),
+            self.settle(&key, held.document.bytes());
+            let api = &held.outcome.api;
+            let found = api.operation(operation);
+            let missing = match &found {
+                Ok(found) => api.missing_for(Some(found)),
+                Err(_) => api.missing_for(None),
             };
-            fetched += documents.len();
+            if missing.is_empty() {
+                let planned = found.and_then(|found| plan(api, found, given));
+                return planned.map_err(|error| configuration(error.to_string()));
+            }
+            fetched += missing.len();
             if fetched > FILES_MAX {
                 return Err(configuration(format!(
                     "the OpenAPI document is spread over more than {FILES_MAX} files; give it in one"
                 )));
             }
-            self.fetch_missing(&source, &mut held.document, &documents).await?;
+            self.fetch_missing(&source, &mut held.document, &missing).await?;
+            held.outcome = held.document.api();
         }
     }
 
@@ -183,8 +189,14 @@ impl Documents {
             if held.is_some() {
                 return Ok(held);
             }
-            let document = parsed(source.uri().to_owned(), text.clone()).await?;
-            return Ok(Some(Held { document, etag: None, modified: None, fresh_until: Instant::now() }));
+            let (document, outcome) = parsed(source.uri().to_owned(), text.clone()).await?;
+            return Ok(Some(Held {
+                document,
+                outcome,
+                etag: None,
+                modified: None,
+                fresh_until: Instant::now(),
+            }));
         }
         let Some(place) = &source.place else { return Ok(held) };
         if held.as_ref().is_some_and(|held| Instant::now() < held.fresh_until) {
@@ -212,8 +224,8 @@ impl Documents {
         let validator = |name| answer.headers.get(name).cloned();
         let (etag, modified) = (validator(ETAG), validator(LAST_MODIFIED));
         let fresh_until = fresh_until(&answer.headers);
-        let document = parsed(answer.url.to_string(), text(place, answer)?).await?;
-        Ok(Some(Held { document, etag, modified, fresh_until }))
+        let (document, outcome) = parsed(answer.url.to_string(), text(place, answer)?).await?;
+        Ok(Some(Held { document, outcome, etag, modified, fresh_until }))
     }
 
     async fn fetch_missing(
@@ -233,7 +245,7 @@ impl Documents {
                 text(&place, self.fetch(source, &place, HeaderMap::new()).await?)
             }));
             for (uri, text) in some.iter().zip(texts.await) {
-                document.add(uri, &text?).map_err(|error| configuration(error.to_string()))?;
+                document.add(uri, text?).map_err(|error| configuration(error.to_string()))?;
             }
         }
         Ok(())
@@ -297,9 +309,14 @@ fn text(at: &Url, answer: Answer) -> Result<String, ActionFailure> {
 }
 
 /// Reads a document on a thread of its own: large ones take a while.
-async fn parsed(uri: String, text: String) -> Result<Document, ActionFailure> {
-    let read = tokio::task::spawn_blocking(move || Document::read(&uri, &text)).await;
+async fn parsed(uri: String, text: String) -> Result<(Document, Outcome), ActionFailure> {
+    let read = tokio::task::spawn_blocking(move || {
+        let document = Document::read(&uri, text, &Bounds::default())?;
+        let outcome = document.api();
+        Ok((document, outcome))
+    });
     let read = read
+        .await
         .map_err(|_| configuration("reading the OpenAPI document failed; report this with the document"))?;
-    read.map_err(|error| configuration(error.to_string()))
+    read.map_err(|error: openapi::Diagnostic| configuration(error.to_string()))
 }
