@@ -7,19 +7,25 @@
 //! Deliberately absent: fetching, sending, and any word of our own domain.
 
 pub mod api;
+mod check;
 mod diagnostic;
 mod document;
 mod error;
+mod mock;
 mod plan;
 mod read;
+mod sample;
 mod source;
 mod style;
 mod tree;
 mod uri;
 mod words;
 
+pub use check::{Violation, Way, check};
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{Document, read};
 pub use error::Error;
+pub use mock::{Fault, Mock, MockAnswer, MockRequest, check_request};
 pub use plan::{Part, PartContent, PlannedBody, RequestPlan, plan};
 pub use read::{Bounds, Outcome};
+pub use sample::sample;

@@ -129,6 +129,11 @@ fn keys<'a>(api: &'a Api, operation: &Operation) -> Vec<(&'a str, ApiKeyIn)> {
     keys
 }
 
+/// Fields as a form has them; what no form can hold is left out.
+pub(crate) fn form(map: &Map<String, Value>) -> String {
+    body::form(&[], map).unwrap_or_default()
+}
+
 /// The parameters that were given, and which have been used.
 pub(crate) struct Given<'a> {
     map: &'a Map<String, Value>,
