@@ -9,6 +9,7 @@
 pub mod api;
 mod check;
 mod diagnostic;
+mod diff;
 mod document;
 mod error;
 mod mock;
@@ -23,6 +24,7 @@ mod words;
 
 pub use check::{Violation, Way, check};
 pub use diagnostic::{Diagnostic, Severity};
+pub use diff::{Change, Diff, Impact, Step, diff};
 pub use document::{Document, read};
 pub use error::Error;
 pub use mock::{Fault, Mock, MockAnswer, MockRequest, check_request};

@@ -82,7 +82,11 @@ impl Mock {
             .split_once('?')
             .map_or((request.target.as_str(), ""), |(path, query)| (path, query));
         let method = request.method.to_ascii_lowercase();
-        let Some(found) = self.routes.find(&self.api, &method, path) else {
+        let candidates = self.routes.find(&self.api, &method, path, query);
+        let several = candidates.len() > 1;
+        let right =
+            candidates.iter().find(|found| several && self.incoming(request, query, found).fits_path());
+        let Some(found) = right.or(candidates.first()) else {
             let methods = self.routes.methods(&self.api, path);
             if methods.is_empty() {
                 return problem(404, "No operation has this path.", Vec::new());
@@ -92,13 +96,22 @@ impl Mock {
             return answer;
         };
         let operation = &self.api.operations[found.operation];
-        let incoming = incoming::Incoming::new(&self.api, operation, request, query, &found.values);
-        let mut answer = match incoming.refusal() {
+        let mut answer = match self.incoming(request, query, found).refusal() {
             Some((status, title, faults)) => problem(status, title, faults),
             None => answer::answer(&self.api, operation, request),
         };
         answer.operation = Some(found.operation);
         answer
+    }
+
+    fn incoming<'a>(
+        &'a self,
+        request: &'a MockRequest,
+        query: &'a str,
+        found: &'a route::Found,
+    ) -> incoming::Incoming<'a> {
+        let operation = &self.api.operations[found.operation];
+        incoming::Incoming::new(&self.api, operation, request, query, &found.values)
     }
 }
 

@@ -13,9 +13,9 @@ const DEPTH_FULL: usize = 6;
 /// Deepest nesting at all.
 const DEPTH_MAX: usize = 48;
 /// Most values of one example.
-const VALUES_MAX: usize = 4_000;
+const VALUES_MAX: usize = 8_000;
 /// Most items that are made because a list must have them.
-const ITEMS_MAX: u64 = 100;
+const ITEMS_MAX: u64 = 1_024;
 
 /// An example of a schema, which [`crate::check`] takes wherever one can be made.
 #[must_use]
@@ -131,12 +131,21 @@ impl<'a> Sampler<'a> {
     fn object(&mut self, object: &Object, limits: &Limits) -> Option<Value> {
         let mut map = Map::new();
         let full = self.open.len() <= DEPTH_FULL;
+        let most = usize::try_from(limits.max_properties.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        let required = object.properties.iter().filter(|property| property.required).count();
+        let mut optional = most.saturating_sub(required);
         for property in &object.properties {
+            if !property.required && optional == 0 {
+                continue;
+            }
             if !self.checker.travels(property.schema) || !(property.required || full) {
                 continue;
             }
             match self.value(property.schema, 0, false) {
-                Some(value) => drop(map.insert(property.name.to_string(), value)),
+                Some(value) => {
+                    optional -= usize::from(!property.required);
+                    map.insert(property.name.to_string(), value);
+                }
                 None if property.required => return None,
                 None => {}
             }
@@ -167,12 +176,7 @@ impl<'a> Sampler<'a> {
             marks.extend(self.discriminator_of(*part));
             match (&mut whole, value) {
                 (Some(Value::Object(map)), Value::Object(more)) => {
-                    for (name, value) in more {
-                        // What a part only names, another describes.
-                        if map.get(&name).is_none_or(|known| *known == json!("any")) {
-                            map.insert(name, value);
-                        }
-                    }
+                    self.merge(id, map, more);
                 }
                 (known @ None, value) => *known = Some(value),
                 // Of values that cannot be put together the one that all allow.
@@ -184,6 +188,40 @@ impl<'a> Sampler<'a> {
             }
         }
         whole.map(|value| marks.into_iter().fold(value, |value, mark| marked(value, Some(mark), id)))
+    }
+}
+
+impl Sampler<'_> {
+    /// Puts properties into an object; of two values for one property the one that all parts allow.
+    fn merge(&self, id: SchemaId, map: &mut Map<String, Value>, more: Map<String, Value>) {
+        for (name, value) in more {
+            let Some(known) = map.get(&name).filter(|known| **known != value).cloned() else {
+                map.insert(name, value);
+                continue;
+            };
+            // What a part only names, another describes.
+            if known == json!("any") {
+                map.insert(name, value);
+                continue;
+            }
+            let candidates = match (&known, &value) {
+                (Value::Object(a), Value::Object(b)) => {
+                    let both: Map<_, _> =
+                        a.iter().chain(b).map(|(name, v)| (name.clone(), v.clone())).collect();
+                    let other: Map<_, _> =
+                        b.iter().chain(a).map(|(name, v)| (name.clone(), v.clone())).collect();
+                    vec![both.into(), other.into(), known, value]
+                }
+                _ => vec![known, value],
+            };
+            let chosen = candidates.iter().find(|candidate| {
+                let trial: Value = Map::from_iter([(name.clone(), (*candidate).clone())]).into();
+                let below = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+                !self.checker.check(id, &trial).iter().any(|violation| violation.pointer.starts_with(&below))
+            });
+            let chosen = chosen.unwrap_or(&candidates[0]).clone();
+            map.insert(name, chosen);
+        }
     }
 }
 

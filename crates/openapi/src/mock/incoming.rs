@@ -84,9 +84,16 @@ impl<'a> Incoming<'a> {
     fn proves(&self, requirement: &Requirement) -> bool {
         requirement.schemes.iter().all(|(at, _)| {
             let Some(scheme) = self.api.security_schemes.get(*at) else { return true };
-            let authorization = || self.header("authorization").unwrap_or_default();
-            let begins =
-                |word: &str| authorization().split(' ').next().unwrap_or_default().eq_ignore_ascii_case(word);
+            let begins = |word: &str| {
+                let given = self
+                    .request
+                    .headers
+                    .iter()
+                    .filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+                given
+                    .map(|(_, value)| value.split(' ').next().unwrap_or_default())
+                    .any(|s| s.eq_ignore_ascii_case(word))
+            };
             match &scheme.scheme {
                 Scheme::ApiKey { name, place: ApiKeyIn::Header } => self.header(name).is_some(),
                 Scheme::ApiKey { name, place: ApiKeyIn::Query } => {
@@ -98,6 +105,14 @@ impl<'a> Incoming<'a> {
                 Scheme::MutualTls | Scheme::Other(_) => true,
             }
         })
+    }
+
+    /// Whether the values of the path are those of this operation.
+    pub(super) fn fits_path(&self) -> bool {
+        let mut faults = Vec::new();
+        let parameters = self.operation.parameters.iter().filter(|parameter| parameter.place == In::Path);
+        parameters.for_each(|parameter| self.parameter(parameter, &mut faults));
+        faults.is_empty()
     }
 
     // Parameters.
@@ -162,8 +177,20 @@ impl<'a> Incoming<'a> {
     }
 
     fn read_query(&self, parameter: &Parameter) -> Option<Value> {
+        let schema = self.api.resolve(parameter.schema);
+        let Kind::Union(union) = &self.api.schema(schema).kind else {
+            return self.read_query_as(parameter, schema);
+        };
+        // The variant that it reads as.
+        let read = |variant: &SchemaId| {
+            let value = self.read_query_as(parameter, self.api.resolve(*variant))?;
+            self.checker.allows(*variant, &value).then_some(value)
+        };
+        union.variants.iter().find_map(read).or_else(|| self.read_query_as(parameter, schema))
+    }
+
+    fn read_query_as(&self, parameter: &Parameter, schema: SchemaId) -> Option<Value> {
         let name = &parameter.name;
-        let schema = parameter.schema;
         if parameter.style == Style::DeepObject {
             let map = deep(&self.query, name);
             return (!map.is_empty()).then(|| self.typed(schema, map.into()));

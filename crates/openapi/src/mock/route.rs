@@ -2,11 +2,14 @@
 
 use std::cmp::Reverse;
 
-use crate::api::{Api, Operation, Piece, Server};
+use crate::api::{Api, In, Operation, Piece, Server};
 use crate::uri;
 
 /// Most steps of holding one path against one template.
 const STEPS_MAX: usize = 10_000;
+
+/// Most operations that one request is held against.
+const CANDIDATES_MAX: usize = 64;
 
 /// The operations, those that say most about their paths first.
 #[derive(Clone, Debug)]
@@ -22,27 +25,30 @@ pub(super) struct Found {
 
 impl Routes {
     pub(super) fn new(api: &Api) -> Self {
-        let written = |operation: &Operation| {
-            let pieces = operation.pieces();
-            let text: usize =
-                pieces.iter().map(|piece| if let Piece::Text(text) = piece { text.len() } else { 0 }).sum();
-            let slashes = pieces.iter().any(|piece| matches!(piece, Piece::Parameter { slashes: true, .. }));
-            (Reverse(text), slashes)
-        };
         let mut order: Vec<usize> = (0..api.operations.len()).collect();
         order.sort_by_cached_key(|at| written(&api.operations[*at]));
         Self { order }
     }
 
-    pub(super) fn find(&self, api: &Api, method: &str, path: &str) -> Option<Found> {
+    /// The operations that a request may be for, likeliest first.
+    pub(super) fn find(&self, api: &Api, method: &str, path: &str, query: &str) -> Vec<Found> {
         let with_method = |method: &str| {
             let of_method = self.order.iter().filter(|at| api.operations[**at].method == method);
-            of_method
-                .filter_map(|at| Some(Found { operation: *at, values: values(&api.operations[*at], path)? }))
-                .next()
+            let taken = of_method.filter(|at| asks(&api.operations[**at], query));
+            let found = taken
+                .filter_map(|at| Some(Found { operation: *at, values: values(&api.operations[*at], path)? }));
+            found.take(CANDIDATES_MAX).collect::<Vec<_>>()
         };
-        // What can be got can be asked about.
-        with_method(method).or_else(|| if method == "head" { with_method("get") } else { None })
+        let mut found = with_method(method);
+        if found.is_empty() && method == "head" {
+            // What can be got can be asked about.
+            found = with_method("get");
+        }
+        // Where parameters stand in each other's places, those that are what they are by default tell.
+        let least = found.first().map(|first| written(&api.operations[first.operation]));
+        found.retain(|other| least == Some(written(&api.operations[other.operation])));
+        found.sort_by_key(|found| Reverse(by_default(api, found)));
+        found
     }
 
     /// The methods that a path has.
@@ -56,6 +62,33 @@ impl Routes {
         }
         methods
     }
+}
+
+/// How much of a path is written out, fixed queries first; and whether something takes slashes.
+fn written(operation: &Operation) -> (Reverse<(usize, usize)>, bool) {
+    let pieces = operation.pieces();
+    let text = pieces.iter().map(|piece| if let Piece::Text(text) = piece { text.len() } else { 0 }).sum();
+    let slashes = pieces.iter().any(|piece| matches!(piece, Piece::Parameter { slashes: true, .. }));
+    (Reverse((operation.fixed_query().map_or(0, str::len), text)), slashes)
+}
+
+/// Whether a query has what stands in the path of an operation.
+fn asks(operation: &Operation, query: &str) -> bool {
+    let has =
+        |wanted: &str| query.split('&').any(|pair| pair == wanted || pair.split('=').next() == Some(wanted));
+    operation.fixed_query().is_none_or(|fixed| fixed.split('&').filter(|pair| !pair.is_empty()).all(has))
+}
+
+/// How many values of the path are what their parameters are by default.
+fn by_default(api: &Api, found: &Found) -> usize {
+    let operation = &api.operations[found.operation];
+    let is_default = |name: &str, value: &str| {
+        let parameter =
+            operation.parameters.iter().find(|known| known.place == In::Path && known.name == name);
+        let default = parameter.and_then(|known| api.schema(known.schema).default.as_deref());
+        default.and_then(|default| default.as_str()) == Some(value)
+    };
+    found.values.iter().filter(|(name, value)| is_default(name, value)).count()
 }
 
 /// The values of a path, with or without what the servers have before it.

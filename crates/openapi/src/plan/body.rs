@@ -142,7 +142,14 @@ fn check_fields(api: &Api, content: &Content, value: &Value) -> Result<(), Error
 fn shaped(api: &Api, content: &Content, media_type: &str, value: Value) -> Result<PlannedBody, Error> {
     let kind = essence(media_type);
     // A wildcard cannot be sent.
-    let media_type = if kind.contains('*') { "application/json".to_owned() } else { media_type.to_owned() };
+    let media_type = match kind.split_once("/*") {
+        Some(("image", _)) => "image/png",
+        Some(("text", _)) => "text/plain",
+        Some(("audio" | "video" | "font" | "model", _)) => "application/octet-stream",
+        Some(_) => "application/json",
+        None => media_type,
+    };
+    let media_type = media_type.to_owned();
     if kind == FORM
         && let Value::Object(map) = &value
     {

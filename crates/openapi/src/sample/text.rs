@@ -50,42 +50,54 @@ fn by_format(format: Option<&str>, nth: usize) -> String {
 /// A text that an expression matches; nothing for what only other dialects have.
 fn matching(pattern: &str, least: usize) -> Option<String> {
     let hir = regex_syntax::ParserBuilder::new().nest_limit(64).build().parse(pattern).ok()?;
-    let mut out = String::new();
-    write(&hir, least, &mut out)?;
-    Some(out)
+    let regex = regex::RegexBuilder::new(pattern).size_limit(256 * 1024).build().ok()?;
+    // One of what may be there reads better than none; what looks ahead may want none.
+    [1, 0].into_iter().find_map(|fewest| {
+        let mut writer = Writer { fewest, out: String::new() };
+        writer.write(&hir, least)?;
+        Some(writer.out).filter(|text| regex.is_match(text))
+    })
 }
 
-fn write(hir: &Hir, least: usize, out: &mut String) -> Option<()> {
-    if out.len() > LENGTH_MAX {
-        return None;
-    }
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => {}
-        HirKind::Literal(literal) => out.push_str(std::str::from_utf8(&literal.0).ok()?),
-        HirKind::Class(class) => out.push(some_of(class)?),
-        HirKind::Repetition(repetition) => {
-            let most = repetition.max.unwrap_or(u32::MAX) as usize;
-            // One of what may be there reads better than none.
-            let mut times = (repetition.min as usize).max(1).min(most.max(repetition.min as usize));
-            let before = out.len();
-            for _ in 0..times {
-                write(&repetition.sub, 0, out)?;
-            }
-            // What is too short is made longer where it may be.
-            while out.len() < least && times < most && out.len() > before {
-                write(&repetition.sub, 0, out)?;
-                times += 1;
-            }
+struct Writer {
+    /// How often what may be absent is written.
+    fewest: usize,
+    out: String,
+}
+
+impl Writer {
+    fn write(&mut self, hir: &Hir, least: usize) -> Option<()> {
+        if self.out.len() > LENGTH_MAX {
+            return None;
         }
-        HirKind::Capture(capture) => write(&capture.sub, least, out)?,
-        HirKind::Concat(parts) => {
-            for part in parts {
-                write(part, least, out)?;
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => {}
+            HirKind::Literal(literal) => self.out.push_str(std::str::from_utf8(&literal.0).ok()?),
+            HirKind::Class(class) => self.out.push(some_of(class)?),
+            HirKind::Repetition(repetition) => {
+                let least_times = repetition.min as usize;
+                let most = repetition.max.map_or(usize::MAX, |most| most as usize);
+                let mut times = least_times.max(self.fewest).min(most);
+                let before = self.out.len();
+                for _ in 0..times {
+                    self.write(&repetition.sub, 0)?;
+                }
+                // What is too short is made longer where it may be.
+                while self.out.len() < least && times < most && self.out.len() > before {
+                    self.write(&repetition.sub, 0)?;
+                    times += 1;
+                }
             }
+            HirKind::Capture(capture) => self.write(&capture.sub, least)?,
+            HirKind::Concat(parts) => {
+                for part in parts {
+                    self.write(part, least)?;
+                }
+            }
+            HirKind::Alternation(parts) => self.write(parts.first()?, least)?,
         }
-        HirKind::Alternation(parts) => write(parts.first()?, least, out)?,
+        Some(())
     }
-    Some(())
 }
 
 /// A character that people can read, if there is one.
