@@ -258,13 +258,15 @@ fn every_operation_of_real_documents_is_called_and_answered() {
             }
         }
     }
-    for (file, wrong) in &wrong {
-        println!(
+    let told = |(file, wrong): (&String, &Vec<String>)| {
+        format!(
             "{file}: {} wrong; {}",
             wrong.len(),
             wrong.iter().take(3).cloned().collect::<Vec<_>>().join("\n    ")
-        );
-    }
-    println!("{right} of {all} operations are called and answered");
-    assert!(right * 100 >= all * 99, "{right} of {all}");
+        )
+    };
+    let told = wrong.iter().map(told).collect::<Vec<_>>().join("\n");
+    // Some documents contradict themselves; HOMEOSTAT_OPENAPI_SHOW=1 shows which.
+    let show = std::env::var_os("HOMEOSTAT_OPENAPI_SHOW").is_some();
+    assert!(!show && right * 100 >= all * 99, "{right} of {all} operations are called and answered\n{told}");
 }
