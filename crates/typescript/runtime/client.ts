@@ -88,8 +88,8 @@ export interface ApiCall {
   readonly query?: object | undefined;
   /** How parameters of the query are written that are not written as usual. */
   readonly styles?: Readonly<Record<string, QueryStyle>> | undefined;
-  readonly headers?: Readonly<Record<string, unknown>> | undefined;
-  readonly cookies?: Readonly<Record<string, unknown>> | undefined;
+  readonly headers?: object | undefined;
+  readonly cookies?: object | undefined;
   readonly body?: Body | undefined;
   /** What is asked for; JSON unless told otherwise. */
   readonly accept?: string | undefined;
@@ -182,10 +182,10 @@ export class Client {
     if (!("window" in globalThis)) headers.set("user-agent", this.#config.userAgent);
     if (body?.contentType !== undefined) headers.set("content-type", body.contentType);
     if (key !== undefined) headers.set(call.idempotencyHeader ?? "idempotency-key", key);
-    for (const [name, value] of Object.entries(call.headers ?? {})) {
+    for (const [name, value] of Object.entries(call.headers ?? {}) as [string, unknown][]) {
       if (value !== undefined) headers.set(name, headerValue(value));
     }
-    for (const [name, value] of Object.entries(call.cookies ?? {})) {
+    for (const [name, value] of Object.entries(call.cookies ?? {}) as [string, unknown][]) {
       if (value !== undefined) addCookie(headers, name, headerValue(value));
     }
     const query: Record<string, unknown> = { ...call.query, ...options?.query };
@@ -264,7 +264,8 @@ export class Client {
 function idempotencyKey(call: ApiCall): string | undefined {
   const given = call.options?.idempotencyKey;
   if (given !== undefined || call.idempotencyHeader === undefined) return given;
-  return call.headers?.[call.idempotencyHeader] === undefined ? crypto.randomUUID() : undefined;
+  const headers = { ...call.headers } as Readonly<Record<string, unknown>>;
+  return headers[call.idempotencyHeader] === undefined ? crypto.randomUUID() : undefined;
 }
 
 /** Whether any of the credentials can be renewed. */

@@ -238,16 +238,25 @@ fn servers(plan: &Plan<'_>, out: &mut Out) {
     }
     out.line(0);
     doc(out, 0, "Where the API is; the first is the default. Use one as `baseUrl`.");
-    out.push("export const SERVERS = [");
-    for server in servers {
-        out.line(2);
+    let told = |server: &Server| {
         let text = server.description.as_deref().or(server.name.as_deref()).unwrap_or_default();
-        doc(out, 2, text.split_whitespace().collect::<Vec<_>>().join(" "));
-        out.push(&quoted(&server.url));
-        out.push(",");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    out.push("export const SERVERS = ");
+    if servers.iter().all(|server| told(server).is_empty()) {
+        Code::List(servers.iter().map(|server| Code::Raw(quoted(&server.url))).collect()).write(out, 0, 10);
+    } else {
+        out.push("[");
+        for server in servers {
+            out.line(2);
+            doc(out, 2, told(server));
+            out.push(&quoted(&server.url));
+            out.push(",");
+        }
+        out.line(0);
+        out.push("]");
     }
-    out.line(0);
-    out.push("] as const;");
+    out.push(" as const;");
     out.line(0);
 }
 

@@ -15,6 +15,8 @@ pub(crate) enum Code {
     List(Vec<Code>),
     /// `f(a, b)`; the last argument takes the lines.
     Call(String, Vec<Code>),
+    /// `(a) => b`.
+    Arrow(String, Box<Code>),
 }
 
 impl Code {
@@ -39,6 +41,7 @@ impl Code {
                 let arguments: Vec<String> = arguments.iter().map(Self::flat).collect();
                 format!("{name}({})", arguments.join(", "))
             }
+            Self::Arrow(arguments, body) => format!("({arguments}) => {}", body.flat()),
         }
     }
 
@@ -49,6 +52,7 @@ impl Code {
             Self::Object(fields) => fields.len() <= 4 && fields.iter().all(|(_, value)| value.may_be_flat()),
             Self::List(items) => items.iter().all(Self::may_be_flat),
             Self::Call(_, arguments) => arguments.iter().all(Self::may_be_flat),
+            Self::Arrow(_, body) => body.may_be_flat(),
         }
     }
 
@@ -64,17 +68,13 @@ impl Code {
             Self::Object(fields) if fields.is_empty() => out.push("{}"),
             Self::Object(fields) => self.write_lines(fields, out, indent),
             Self::List(items) if items.iter().all(Self::is_number) => numbers(items, out, indent),
-            Self::List(items) => {
-                out.push("[");
-                for item in items {
-                    out.line(indent + 2);
-                    item.write(out, indent + 2, 1);
-                    out.push(",");
-                }
-                out.line(indent);
-                out.push("]");
-            }
+            Self::List(items) => write_items(items, out, indent),
             Self::Call(name, arguments) => call(name, arguments, out, indent, after),
+            Self::Arrow(arguments, body) => {
+                out.push(&format!("({arguments}) =>"));
+                out.line(indent + 2);
+                body.write(out, indent + 2, after);
+            }
         }
     }
 
@@ -82,6 +82,7 @@ impl Code {
     pub(crate) fn write_open(&self, out: &mut Out, indent: usize) {
         match self {
             Self::Object(fields) if !fields.is_empty() => self.write_lines(fields, out, indent),
+            Self::List(items) if !items.is_empty() => write_items(items, out, indent),
             other => other.write(out, indent, 1),
         }
     }
@@ -129,6 +130,21 @@ fn call(name: &str, arguments: &[Code], out: &mut Out, indent: usize, after: usi
     let hugs = matches!(last, Code::Object(_) | Code::List(_))
         && before.iter().all(|each| matches!(each, Code::Raw(_)))
         && out.column() + head_width < WIDTH;
+    if let Code::Arrow(parameters, body) = last
+        && out.column() + head_width + width(parameters) + 5 <= WIDTH
+    {
+        for each in head {
+            out.push(&each);
+            out.push(", ");
+        }
+        out.push(&format!("({parameters}) =>"));
+        out.line(indent + 2);
+        body.write(out, indent + 2, 1);
+        out.push(",");
+        out.line(indent);
+        out.push(")");
+        return;
+    }
     let single = arguments.len() == 1 && matches!(last, Code::Call(..));
     if hugs || single {
         for each in head {
@@ -145,6 +161,17 @@ fn call(name: &str, arguments: &[Code], out: &mut Out, indent: usize, after: usi
         out.line(indent);
     }
     out.push(")");
+}
+
+fn write_items(items: &[Code], out: &mut Out, indent: usize) {
+    out.push("[");
+    for item in items {
+        out.line(indent + 2);
+        item.write(out, indent + 2, 1);
+        out.push(",");
+    }
+    out.line(indent);
+    out.push("]");
 }
 
 /// Numbers fill lines.

@@ -8,6 +8,7 @@
 
 mod client;
 mod code;
+mod mock;
 mod models;
 mod names;
 mod operations;
@@ -21,6 +22,7 @@ mod runtime;
 mod security;
 mod ty;
 mod types;
+mod values;
 mod words;
 
 use openapi::api::{Api, At, Location};
@@ -116,11 +118,18 @@ pub fn package(api: &Api, options: &Options) -> Package {
     let mut files: Vec<File> = Vec::new();
     let mut methods: Vec<Named> = Vec::new();
     let groups = std::mem::take(&mut plan.groups);
-    for group in &groups {
-        let (path, text, named) = resource::resource(&mut plan, group, &mut notes);
+    let made: Vec<(&names::Group, Vec<operations::Method<'_>>)> =
+        groups.iter().map(|group| (group, operations::methods(&plan, group, &mut notes))).collect();
+    for (group, of_group) in &made {
+        let (path, text, named) = resource::resource(&mut plan, group, of_group);
         files.push(File { path, text });
         methods.extend(named);
     }
+    files.push(File { path: "src/mock.ts".to_owned(), text: mock::mock(&plan, &made) });
+    files.push(File { path: "test/operations.test.ts".to_owned(), text: mock::tests(&plan, &made) });
+    files.push(File { path: "README.md".to_owned(), text: readme::readme(&plan, &made) });
+    files.push(File { path: "API.md".to_owned(), text: readme::reference(&plan, &made) });
+    drop(made);
     plan.groups = groups;
     let models = models::file(&plan);
     let has_models = models.is_some();
@@ -130,7 +139,6 @@ pub fn package(api: &Api, options: &Options) -> Package {
     files.push(File { path: "src/index.ts".to_owned(), text: project::index(&plan, has_models, &used) });
     files.extend(runtime::files(&used));
     files.extend(project::files(&plan));
-    files.push(File { path: "README.md".to_owned(), text: readme::readme(&plan) });
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Package { name: plan.package().to_owned(), class: plan.name.class.clone(), files, methods, notes }
 }

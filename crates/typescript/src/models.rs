@@ -51,13 +51,12 @@ fn alias(out: &mut Out, name: &str, of: &Type) {
     let lhs = format!("export type {name} =").len();
     let simple = matches!(of, Type::Word(_) | Type::Name(_) | Type::Text(_) | Type::Literal(_));
     let array_of_name = matches!(of, Type::Array(inner) if matches!(**inner, Type::Word(_) | Type::Name(_)));
-    let broken_union = matches!(of, Type::Union(_)) && !fits(of, WIDTH.saturating_sub(lhs + 2));
     if (simple || array_of_name) && !fits(of, WIDTH.saturating_sub(lhs + 2)) {
         out.line(2);
-    } else if !broken_union || crate::print::hugged(of) {
-        out.push(" ");
+        out.of(of, 0, 1);
+    } else {
+        out.after_sign(of, 0);
     }
-    out.of(of, 0, 1);
     out.push(";");
 }
 

@@ -6,6 +6,7 @@ use openapi::api::{Content, In, Kind, Media, Operation, Parameter, Piece, Schema
 
 use crate::Note;
 use crate::names::Group;
+use crate::pagination::{Paging, detect};
 use crate::plan::{Plan, Way};
 use crate::ty::{Doc, STRING, Type, UNKNOWN, VOID};
 use crate::types::{Types, schema_doc};
@@ -24,6 +25,7 @@ pub(crate) struct Method<'a> {
     pub(crate) failures: Vec<(Status, Option<Type>)>,
     /// A second method that streams, where the operation can do both.
     pub(crate) streams: Option<Streams>,
+    pub(crate) pages: Option<Paging>,
 }
 
 /// A piece of a path.
@@ -48,7 +50,6 @@ pub(crate) struct Argument<'a> {
 pub(crate) struct BodyArgument<'a> {
     pub(crate) required: bool,
     pub(crate) of: Type,
-    pub(crate) doc: Doc,
     pub(crate) content: &'a Content,
     pub(crate) codec: Codec,
 }
@@ -96,6 +97,10 @@ pub(crate) fn methods<'a>(plan: &Plan<'a>, group: &Group, notes: &mut Vec<Note>)
 }
 
 fn method<'a>(plan: &Plan<'a>, operation: &'a Operation, name: &str, notes: &mut Vec<Note>) -> Method<'a> {
+    if matches!(operation.method.as_str(), "trace" | "connect") {
+        let message = format!("`fetch` refuses the method {}; set another `fetch` to use it", operation.method.to_uppercase());
+        notes.push(Note::at(plan.api, operation.at, "method-not-sendable", message));
+    }
     let path = path_parts(plan, operation);
     let body = body(plan, operation, notes);
     let successes = successes(operation);
@@ -111,6 +116,7 @@ fn method<'a>(plan: &Plan<'a>, operation: &'a Operation, name: &str, notes: &mut
             (response.status, content.map(|content| content_type(plan, content).of))
         })
         .collect();
+    let pages = (answer.form == Form::Auto).then(|| detect(plan, operation)).flatten();
     Method {
         operation,
         name: name.to_owned(),
@@ -121,6 +127,7 @@ fn method<'a>(plan: &Plan<'a>, operation: &'a Operation, name: &str, notes: &mut
         accept,
         failures,
         streams,
+        pages,
     }
 }
 
@@ -165,10 +172,13 @@ fn argument_name(name: &str, used: &mut HashSet<String>) -> String {
 
 fn arguments<'a>(plan: &Plan<'a>, operation: &'a Operation) -> Vec<Argument<'a>> {
     let mut used: HashSet<String> = HashSet::new();
-    let is_query = |p: &&Parameter| matches!(p.place, In::Query | In::QueryString);
+    // What the path itself says is no argument.
+    let fixed: Vec<&str> =
+        operation.fixed_query().unwrap_or_default().split('&').map(|pair| pair.split('=').next().unwrap_or(pair)).collect();
+    let is_query = |p: &&Parameter| matches!(p.place, In::Query | In::QueryString) && !fixed.contains(&p.name.as_str());
     // Names of the query stay what they are; others make way.
     let query = operation.parameters.iter().filter(is_query);
-    let others = operation.parameters.iter().filter(|p| p.place != In::Path && !is_query(p) && !is_own_header(p));
+    let others = operation.parameters.iter().filter(|p| matches!(p.place, In::Header | In::Cookie) && !is_own_header(p));
     query.chain(others).map(|parameter| {
         let place = match parameter.place {
             In::Header => "header",
@@ -237,8 +247,7 @@ fn body<'a>(plan: &Plan<'a>, operation: &'a Operation, notes: &mut Vec<Note>) ->
         }
         (_, of) => of,
     };
-    let doc = Doc { text: body.description.clone().unwrap_or_default(), tags: Vec::new() };
-    Some(BodyArgument { required: body.required, of, doc, content, codec })
+    Some(BodyArgument { required: body.required, of, content, codec })
 }
 
 /// Whether the fields of a form are known, or nothing is known of them.

@@ -1,10 +1,9 @@
 //! Lists that come in pages: what the document says (`x-…-pagination`), else what names of parameters and properties tell.
 
-use openapi::api::{In, Kind, SchemaId, extension};
+use openapi::api::{In, Kind, Operation, SchemaId, extension};
 use serde_json::Value;
 
 use crate::code::Code;
-use crate::operations::{Form, Method};
 use crate::plan::{Plan, Way};
 use crate::print::quoted;
 use crate::ty::Type;
@@ -59,15 +58,14 @@ const ABOUT: [&str; 14] = [
 ];
 
 /// How an operation gives its pages; nothing when it gives one answer.
-pub(crate) fn detect(plan: &Plan<'_>, method: &Method<'_>) -> Option<Paging> {
-    let operation = method.operation;
-    if operation.method != "get" || method.answer.form != Form::Auto {
+pub(crate) fn detect(plan: &Plan<'_>, operation: &Operation) -> Option<Paging> {
+    if operation.method != "get" {
         return None;
     }
     let response = operation.responses.iter().find(|r| r.status.is_success() && !r.contents.is_empty())?;
     let body = response.contents.iter().find_map(|content| content.schema)?;
     let page = Page::of(plan, body);
-    if let Some(said) = extensions(plan, method, &page) {
+    if let Some(said) = extensions(plan, operation, &page) {
         return Some(said);
     }
     let (items, item) = page.items()?;
@@ -98,7 +96,7 @@ pub(crate) fn detect(plan: &Plan<'_>, method: &Method<'_>) -> Option<Paging> {
     let number = named(&NUMBERS);
     if let Some(parameter) = number {
         let mut fields = vec![items_field, ("parameter", parameter.clone())];
-        if starts_at_zero(plan, method, &parameter) {
+        if starts_at_zero(plan, operation, &parameter) {
             fields.push(("first", "0".to_owned()));
         }
         let mut fields = with_size(fields);
@@ -119,8 +117,8 @@ pub(crate) fn detect(plan: &Plan<'_>, method: &Method<'_>) -> Option<Paging> {
 }
 
 /// What the document says itself: `x-pagination`, Speakeasy's and Microsoft's extensions.
-fn extensions(plan: &Plan<'_>, method: &Method<'_>, page: &Page<'_, '_>) -> Option<Paging> {
-    let of = |name: &str| extension(&method.operation.extensions, name);
+fn extensions(plan: &Plan<'_>, operation: &Operation, page: &Page<'_, '_>) -> Option<Paging> {
+    let of = |name: &str| extension(&operation.extensions, name);
     let item_at = |path: &str| page.item_at(path).map(|id| Types::new(plan, Way::Read).of(id));
     if let Some(Value::Object(said)) = of("x-pagination") {
         let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -187,8 +185,8 @@ fn is_number(kind: &Kind) -> bool {
     matches!(kind, Kind::Integer(_) | Kind::Number(_))
 }
 
-fn starts_at_zero(plan: &Plan<'_>, method: &Method<'_>, name: &str) -> bool {
-    let parameter = method.operation.parameters.iter().find(|p| p.name == name && p.place == In::Query);
+fn starts_at_zero(plan: &Plan<'_>, operation: &Operation, name: &str) -> bool {
+    let parameter = operation.parameters.iter().find(|p| p.name == name && p.place == In::Query);
     parameter.is_some_and(|parameter| {
         let schema = plan.schema(plan.api.resolve(parameter.schema));
         let zero = |value: Option<&Value>| value.and_then(Value::as_f64) == Some(0.0);

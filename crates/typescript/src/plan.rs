@@ -27,7 +27,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) credentials: Vec<Credentials>,
     /// What most operations ask for, as it is written.
     pub(crate) usual: String,
-    models: HashSet<String>,
+    models: HashMap<String, (SchemaId, Way)>,
     /// By schema: whether what is sent differs from what is received.
     differs: Vec<bool>,
     read: Vec<bool>,
@@ -60,7 +60,7 @@ impl<'a> Plan<'a> {
             names,
             credentials: Vec::new(),
             usual: String::new(),
-            models: HashSet::new(),
+            models: HashMap::new(),
         };
         plan.credentials = credentials(&plan);
         plan.usual = plan.alternatives(&plan.usual_security()).flat();
@@ -72,7 +72,10 @@ impl<'a> Plan<'a> {
                 plan.inputs.insert(id, name);
             }
         }
-        plan.models = plan.names.models.values().chain(plan.inputs.values()).cloned().collect();
+        for &id in api.named() {
+            let forms: Vec<(Way, String)> = plan.forms(id).into_iter().map(|(way, name)| (way, name.to_owned())).collect();
+            plan.models.extend(forms.into_iter().map(|(way, name)| (name, (id, way))));
+        }
         plan
     }
 
@@ -102,7 +105,12 @@ impl<'a> Plan<'a> {
 
     /// Whether a type is one of `models.ts`.
     pub(crate) fn is_model(&self, name: &str) -> bool {
-        self.models.contains(name)
+        self.models.contains_key(name)
+    }
+
+    /// What schema a type of `models.ts` is, and which way it goes.
+    pub(crate) fn model_of(&self, name: &str) -> Option<(SchemaId, Way)> {
+        self.models.get(name).copied()
     }
 
     /// What the package is called.
@@ -274,7 +282,21 @@ fn tags(api: &Api) -> HashMap<SchemaId, Vec<(Box<str>, Vec<Box<str>>)>> {
         }
     }
     // A base that others extend stands for them too.
-    found.retain(|id, _| api.schema(*id).discriminator.is_none());
+    let mut bases: HashSet<SchemaId> = HashSet::new();
+    for &id in found.keys() {
+        let mut open = vec![id];
+        let mut seen = HashSet::new();
+        while let Some(each) = open.pop() {
+            if let (true, Kind::Intersection(parts)) = (seen.insert(each), &api.schema(each).kind) {
+                let parts = parts.iter().map(|&part| api.resolve(part));
+                open.extend(parts);
+            }
+            if each != id {
+                bases.insert(each);
+            }
+        }
+    }
+    found.retain(|id, _| api.schema(*id).discriminator.is_none() && !bases.contains(id));
     found
 }
 

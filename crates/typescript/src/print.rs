@@ -294,15 +294,23 @@ impl Out {
     fn member(&mut self, member: &Member, indent: usize) {
         self.doc(&member.doc, indent);
         self.push(&key(&member.name));
-        self.push(if member.optional { "?: " } else { ": " });
-        if matches!(&member.of, Type::Union(types) if !hugs(types))
-            && !fits(&member.of, WIDTH.saturating_sub(self.column + 1))
-        {
-            // The bars begin on the next line.
-            self.text.pop();
-        }
-        self.of(&member.of, indent, 1);
+        self.push(if member.optional { "?:" } else { ":" });
+        self.after_sign(&member.of, indent);
         self.push(";");
+    }
+
+    /// A type after `:` or `=`, before `;`. A union that is broken begins on the next line.
+    pub(crate) fn after_sign(&mut self, of: &Type, indent: usize) {
+        match of {
+            Type::Union(types) if !hugs(types) && !fits(of, WIDTH.saturating_sub(self.column + 2)) => {
+                self.line(indent + 2);
+                if fits(of, WIDTH.saturating_sub(indent + 3)) { self.of(of, indent + 2, 1) } else { self.variants(types, indent + 2) }
+            }
+            of => {
+                self.push(" ");
+                self.of(of, indent, 1);
+            }
+        }
     }
 }
 
@@ -403,7 +411,8 @@ fn flat_object(object: &Object, out: &mut String, columns: usize) -> bool {
         out.push_str("{}");
         return width(out) <= columns;
     }
-    if object.members.len() > 3 || object.members.iter().any(|m| !m.doc.is_empty() || matches!(m.of, Type::Object(_))) {
+    // Where everything must be on one line, everything is.
+    if columns < usize::MAX && (object.members.len() > 3 || object.members.iter().any(|m| !m.doc.is_empty() || matches!(m.of, Type::Object(_)))) {
         return false;
     }
     out.push_str("{ ");
@@ -498,9 +507,4 @@ fn wrap(line: &str, columns: usize, lines: &mut Vec<String>) {
     if !empty {
         lines.push(clean(&current));
     }
-}
-
-/// Whether a type is one object and null, which stay together on the line that they begin on.
-pub(crate) fn hugged(of: &Type) -> bool {
-    matches!(of, Type::Union(types) if hugs(types))
 }

@@ -57,9 +57,11 @@ pub(crate) fn index(plan: &Plan<'_>, has_models: bool, used: &[&str]) -> String 
 pub(crate) fn files(plan: &Plan<'_>) -> Vec<File> {
     let file = |path: &str, text: String| File { path: path.to_owned(), text };
     let mut files = vec![
-        file("package.json", pretty(&manifest(plan))),
+        file("package.json", format!("{:#}\n", manifest(plan))),
         file("tsconfig.json", pretty(&compiler())),
-        file(".gitignore", "dist/\nnode_modules/\n".to_owned()),
+        file("tsconfig.test.json", pretty(&test_compiler())),
+        file("test/support.ts", include_str!("../package-tests/support.ts").to_owned()),
+        file(".gitignore", "dist/\ndist-test/\nnode_modules/\n".to_owned()),
         file("CHANGELOG.md", changelog(plan)),
     ];
     if let Some(text) = license(plan) {
@@ -112,13 +114,15 @@ fn manifest(plan: &Plan<'_>) -> Value {
         "exports": {
             ".": { "types": "./dist/index.d.ts", "default": "./dist/index.js" },
             "./resources/*": { "types": "./dist/resources/*.d.ts", "default": "./dist/resources/*.js" },
+            "./mock": { "types": "./dist/mock.d.ts", "default": "./dist/mock.js" },
             "./package.json": "./package.json"
         },
         "scripts": {
             "build": "tsc",
-            "prepack": "tsc"
+            "prepack": "tsc",
+            "test": "tsc -p tsconfig.test.json && node --test dist-test/test/"
         },
-        "devDependencies": { "typescript": "^5.9.3" },
+        "devDependencies": { "@types/node": "^20.19.0", "typescript": "^5.9.3" },
         "prettier": { "printWidth": 100 }
     });
     if let Some(author) = &plan.options.author {
@@ -150,6 +154,14 @@ fn compiler() -> Value {
             "erasableSyntaxOnly": true
         },
         "include": ["src"]
+    })
+}
+
+fn test_compiler() -> Value {
+    json!({
+        "extends": "./tsconfig.json",
+        "compilerOptions": { "types": ["node"], "rootDir": ".", "outDir": "dist-test", "declaration": false, "declarationMap": false },
+        "include": ["src", "test"]
     })
 }
 

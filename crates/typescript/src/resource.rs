@@ -7,12 +7,12 @@ use openapi::api::{In, Status};
 use crate::code::Imports;
 use crate::models::declare;
 use crate::names::Group;
-use crate::operations::{Answer, Form, Method, PathPart, Streams, methods, parameter_doc};
+use crate::operations::{Answer, Form, Method, PathPart, Streams, parameter_doc};
 use crate::plan::Plan;
 use crate::print::{Out, WIDTH, flat, width};
 use crate::ty::{Doc, Member, Object, Type};
 use crate::words::{type_name, words};
-use crate::{Named, Note};
+use crate::Named;
 
 /// What a file is made of while it grows.
 pub(super) struct File<'p, 'a> {
@@ -27,8 +27,7 @@ pub(super) struct File<'p, 'a> {
 }
 
 /// A group's file: path, text, and what its methods are called.
-pub(crate) fn resource(plan: &mut Plan<'_>, group: &Group, notes: &mut Vec<Note>) -> (String, String, Vec<Named>) {
-    let made = methods(plan, group, notes);
+pub(crate) fn resource(plan: &mut Plan<'_>, group: &Group, made: &[Method<'_>]) -> (String, String, Vec<Named>) {
     // Names are claimed before anything is written, because claiming changes the plan.
     let names: Vec<TypeNamesOf> = made.iter().map(|method| TypeNamesOf::claim(plan, group, method)).collect();
     let mut file = File {
@@ -71,7 +70,11 @@ pub(super) struct TypeNamesOf {
     body: Option<String>,
     answer: Option<String>,
     event: Option<String>,
+    /// An item of a page.
+    item: Option<String>,
     failure: Option<String>,
+    /// By failure.
+    failures: Vec<Option<String>>,
 }
 
 impl TypeNamesOf {
@@ -85,8 +88,44 @@ impl TypeNamesOf {
                 claim(if matches!(method.answer.form, Form::Events | Form::Lines) { "Event" } else { "Response" })
             }),
             event: method.streams.as_ref().filter(|s| deserves_name(&s.answer.of)).map(|_| claim("Event")),
+            item: method.pages.as_ref().filter(|p| deserves_name(&p.item)).map(|_| claim("Item")),
             failure: (method.failures.len() > 1).then(|| claim("Failure")),
+            failures: method
+                .failures
+                .iter()
+                .map(|(status, body)| {
+                    let body = body.as_ref().filter(|body| deserves_name(body));
+                    body.map(|_| claim(&format!("{}Body", failure_name(*status))))
+                })
+                .collect(),
         }
+    }
+}
+
+/// What a failure is called in the names of types.
+fn failure_name(status: Status) -> String {
+    match status {
+        Status::Exact(status) => match error_class(Status::Exact(status)) {
+            "ApiError" => format!("Error{status}"),
+            class => class.trim_end_matches("Error").to_owned(),
+        },
+        Status::Range(hundred) => format!("Error{hundred}xx"),
+        Status::Default => "Error".to_owned(),
+    }
+}
+
+/// The class of a failure.
+fn error_class(status: Status) -> &'static str {
+    match status {
+        Status::Exact(400) => "BadRequestError",
+        Status::Exact(401) => "UnauthorizedError",
+        Status::Exact(403) => "ForbiddenError",
+        Status::Exact(404) => "NotFoundError",
+        Status::Exact(409) => "ConflictError",
+        Status::Exact(422) => "UnprocessableEntityError",
+        Status::Exact(429) => "RateLimitError",
+        Status::Exact(500) => "InternalServerError",
+        _ => "ApiError",
     }
 }
 
@@ -102,8 +141,22 @@ fn deserves_name(of: &Type) -> bool {
 
 impl File<'_, '_> {
     fn method(&mut self, method: &Method<'_>, names: &TypeNamesOf) {
-        let answer = self.answer(&method.answer, names.answer.as_deref());
-        let failure = self.failure(method, names.failure.as_deref());
+        let item = method.pages.as_ref().map(|pages| match &names.item {
+            Some(name) => {
+                self.declare(name, &Doc { text: format!("An item of `{}`.", method.name), tags: Vec::new() }, pages.item.clone());
+                Type::Name(name.clone())
+            }
+            None => {
+                self.import_names(&pages.item);
+                pages.item.clone()
+            }
+        });
+        let mut whole = method.answer.clone();
+        if let (Some(pages), Some(Type::Name(name))) = (&method.pages, item.as_ref().filter(|_| names.item.is_some())) {
+            whole.of.replace_items(&pages.item, name);
+        }
+        let answer = self.answer(&whole, names.answer.as_deref());
+        let failure = self.failure(method, names);
         let body = method.body.as_ref().map(|body| match &names.body {
             Some(name) => {
                 let doc = Doc { text: format!("What `{}` sends.", method.name), tags: Vec::new() };
@@ -118,7 +171,7 @@ impl File<'_, '_> {
         if let Some(name) = &names.params {
             self.params(method, name);
         }
-        let signature = Signature { names, body, answer, failure };
+        let signature = Signature { names, body, answer, item, failure };
         self.write(method, &signature, None);
         if let Some(streams) = &method.streams {
             let item = self.answer(&streams.answer, names.event.as_deref());
@@ -130,11 +183,11 @@ impl File<'_, '_> {
 
     fn write(&mut self, method: &Method<'_>, signature: &Signature<'_>, streams: Option<&Streams>) {
         let form = streams.map_or(method.answer.form, |s| s.answer.form);
-        let pages = if streams.is_none() { crate::pagination::detect(self.plan, method) } else { None };
+        let pages = method.pages.as_ref().filter(|_| streams.is_none());
         let name = if streams.is_some() { format!("{}Stream", method.name) } else { method.name.clone() };
         self.class.line(2);
         self.class.doc(&method_doc(self.plan, method), 2);
-        let promise = self.promise(form, signature, pages.as_ref());
+        let promise = self.promise(form, signature, pages.is_some());
         let arguments = self.arguments(method, signature, streams);
         self.imports.of_type("../runtime/client.js", "RequestOptions");
         self.signature(&name, &arguments, &promise);
@@ -145,24 +198,21 @@ impl File<'_, '_> {
             path: method.operation.path.clone(),
             operation_id: method.operation.id.clone(),
         });
-        call::write(self, method, streams, pages.as_ref());
+        call::write(self, method, streams, pages);
         self.class.line(2);
         self.class.push("}");
     }
 
     /// The type that a method returns.
-    fn promise(&mut self, form: Form, signature: &Signature<'_>, pages: Option<&crate::pagination::Paging>) -> Vec<Type> {
+    fn promise(&mut self, form: Form, signature: &Signature<'_>, pages: bool) -> Vec<Type> {
         let (module, name) = match form {
             Form::Events | Form::Lines => ("../runtime/stream.js", "StreamPromise"),
-            _ if pages.is_some() => ("../runtime/pagination.js", "PagePromise"),
+            _ if pages => ("../runtime/pagination.js", "PagePromise"),
             _ => ("../runtime/promise.js", "ApiPromise"),
         };
         self.imports.of_type(module, name);
         let mut types = vec![Type::Name(name.to_owned()), signature.answer.clone()];
-        if let Some(pages) = pages {
-            self.import_names(&pages.item);
-            types.push(pages.item.clone());
-        }
+        types.extend(signature.item.clone().filter(|_| pages));
         types.extend(signature.failure.clone());
         types
     }
@@ -242,30 +292,30 @@ impl File<'_, '_> {
     }
 
     /// The failures that the document tells of.
-    fn failure(&mut self, method: &Method<'_>, name: Option<&str>) -> Option<Type> {
-        let types: Vec<Type> = method.failures.iter().map(|(status, body)| self.failure_type(*status, body.as_ref())).collect();
-        let name = match name {
+    fn failure(&mut self, method: &Method<'_>, names: &TypeNamesOf) -> Option<Type> {
+        let mut types: Vec<Type> = Vec::new();
+        for ((status, body), name) in method.failures.iter().zip(&names.failures) {
+            let body = match (body, name) {
+                (Some(body), Some(name)) => {
+                    self.declare(name, &Doc::default(), body.clone());
+                    Some(Type::Name(name.clone()))
+                }
+                (body, _) => body.clone(),
+            };
+            types.push(self.failure_type(*status, body.as_ref()));
+        }
+        let name = match &names.failure {
             Some(name) if types.len() > 1 => name,
             _ => return types.into_iter().next(),
         };
         let of = Type::union(types);
         let doc = Doc { text: format!("What `{}` fails with.", method.name), tags: Vec::new() };
         self.declare(name, &doc, of);
-        Some(Type::Name(name.to_owned()))
+        Some(Type::Name(name.clone()))
     }
 
     fn failure_type(&mut self, status: Status, body: Option<&Type>) -> Type {
-        let class = match status {
-            Status::Exact(400) => "BadRequestError",
-            Status::Exact(401) => "UnauthorizedError",
-            Status::Exact(403) => "ForbiddenError",
-            Status::Exact(404) => "NotFoundError",
-            Status::Exact(409) => "ConflictError",
-            Status::Exact(422) => "UnprocessableEntityError",
-            Status::Exact(429) => "RateLimitError",
-            Status::Exact(500) => "InternalServerError",
-            _ => "ApiError",
-        };
+        let class = error_class(status);
         self.imports.of_type("../runtime/errors.js", class);
         let mut arguments: Vec<String> = Vec::new();
         match status {
@@ -335,6 +385,7 @@ struct Signature<'s> {
     names: &'s TypeNamesOf,
     body: Option<Type>,
     answer: Type,
+    item: Option<Type>,
     failure: Option<Type>,
 }
 

@@ -18,7 +18,7 @@ macro_rules! modules {
 }
 
 const MODULES: &[Module] = modules![
-    "auth", "body", "client", "errors", "oauth", "pagination", "promise", "rate-limit", "resource", "retry", "stream", "url",
+    "auth", "body", "client", "errors", "mock", "oauth", "pagination", "promise", "rate-limit", "resource", "retry", "stream", "url",
     "webhooks",
 ];
 

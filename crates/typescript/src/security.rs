@@ -22,6 +22,13 @@ pub(crate) struct Credentials {
     pub(crate) index: usize,
 }
 
+impl Credentials {
+    /// Names of its options.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.options.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
 /// What is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CredentialKind {

@@ -137,6 +137,17 @@ impl Type {
         }
     }
 
+    /// Gives the items of lists that are of a type a name instead.
+    pub(crate) fn replace_items(&mut self, item: &Type, name: &str) {
+        match self {
+            Type::Array(of) if **of == *item => **of = Type::Name(name.to_owned()),
+            Type::Array(of) => of.replace_items(item, name),
+            Type::Object(object) => object.members.iter_mut().for_each(|m| m.of.replace_items(item, name)),
+            Type::Union(types) | Type::Intersection(types) => types.iter_mut().for_each(|t| t.replace_items(item, name)),
+            _ => {}
+        }
+    }
+
     /// Every name in it.
     pub(crate) fn names(&self, found: &mut Vec<String>) {
         match self {
