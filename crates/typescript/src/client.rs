@@ -112,8 +112,21 @@ fn class(plan: &Plan<'_>, out: &mut Out, imports: &mut Imports) {
     for group in &plan.groups {
         out.line(2);
         imports.value(&format!("./resources/{}.js", group.file), &group.class);
-        let line = format!("readonly {} = new {}(this);", key(&group.property), group.class);
-        out.push(&line);
+        let head = format!("readonly {} =", key(&group.property));
+        let value = format!("new {}(this);", group.class);
+        out.push(&head);
+        if 2 + head.len() + 1 + value.len() <= crate::print::WIDTH {
+            out.push(&format!(" {value}"));
+        } else if 2 + head.len() + 1 + value.len() - "this);".len() <= crate::print::WIDTH {
+            out.push(&format!(" new {}(", group.class));
+            out.line(4);
+            out.push("this,");
+            out.line(2);
+            out.push(");");
+        } else {
+            out.line(4);
+            out.push(&value);
+        }
     }
     if !plan.groups.is_empty() {
         out.text.push('\n');

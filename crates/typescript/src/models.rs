@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use openapi::api::{Kind, SchemaId};
 
 use crate::plan::{Plan, Way};
-use crate::print::{Out, WIDTH, fits};
+use crate::print::{Out, WIDTH, fits, flat};
 use crate::ty::{Doc, Member, Type};
 use crate::types::{Types, schema_doc};
 
@@ -51,9 +51,18 @@ fn alias(out: &mut Out, name: &str, of: &Type) {
     let lhs = format!("export type {name} =").len();
     let simple = matches!(of, Type::Word(_) | Type::Name(_) | Type::Text(_) | Type::Literal(_));
     let array_of_name = matches!(of, Type::Array(inner) if matches!(**inner, Type::Word(_) | Type::Name(_)));
-    if (simple || array_of_name) && !fits(of, WIDTH.saturating_sub(lhs + 2)) {
+    let first = match of {
+        Type::Intersection(types) if !fits(of, WIDTH.saturating_sub(lhs + 2)) => {
+            let opens = matches!(types.get(1), Some(Type::Object(_)));
+            types.first().filter(|t| !matches!(t, Type::Object(_))).map(|t| flat(t).len() + if opens { 4 } else { 2 })
+        }
+        _ => None,
+    };
+    if (simple || array_of_name) && !fits(of, WIDTH.saturating_sub(lhs + 2))
+        || first.is_some_and(|first| lhs + 1 + first > WIDTH)
+    {
         out.line(2);
-        out.of(of, 0, 1);
+        out.of(of, 2, 1);
     } else {
         out.after_sign(of, 0);
     }

@@ -126,7 +126,7 @@ impl Out {
                     Type::Union(types) if !hugs(types) => {
                         self.push("(");
                         self.line(indent + 2);
-                        self.variants(types, indent + 2);
+                        self.lines_of(of, types, indent + 2, 0);
                         self.line(indent);
                         self.push(")");
                     }
@@ -204,6 +204,11 @@ impl Out {
                 self.push(",");
             }
         }
+    }
+
+    /// A union at the beginning of a line: on that line if it fits, else a line for each variant.
+    fn lines_of(&mut self, of: &Type, types: &[Type], indent: usize, after: usize) {
+        if fits(of, WIDTH.saturating_sub(indent + after)) { self.of(of, indent, after) } else { self.variants(types, indent) }
     }
 
     /// Each variant on a line with a bar before it.
@@ -304,7 +309,7 @@ impl Out {
         match of {
             Type::Union(types) if !hugs(types) && !fits(of, WIDTH.saturating_sub(self.column + 2)) => {
                 self.line(indent + 2);
-                if fits(of, WIDTH.saturating_sub(indent + 3)) { self.of(of, indent + 2, 1) } else { self.variants(types, indent + 2) }
+                self.lines_of(of, types, indent + 2, 1);
             }
             of => {
                 self.push(" ");

@@ -9,10 +9,17 @@ use crate::types::Types;
 /// How deep values are made; what is needed below that cannot be made.
 const DEPTH: usize = 24;
 
-/// Makes values for what goes one way.
+/// Makes values.
 #[derive(Clone, Copy)]
 pub(crate) struct Values<'a> {
     pub(crate) plan: &'a Plan<'a>,
+}
+
+/// A property of one or more types at once.
+struct Field {
+    name: String,
+    required: bool,
+    types: Vec<Type>,
 }
 
 impl Values<'_> {
@@ -35,59 +42,116 @@ impl Values<'_> {
             Type::Text(text) => Code::Raw(quoted(text)),
             Type::Literal(literal) => Code::raw(literal.clone()),
             Type::Name(name) if name == "Upload" => Code::raw("new Blob([\"text\"])"),
-            Type::Name(name) => {
-                let (id, way) = self.plan.model_of(name)?;
-                return self.within(&Types::new(self.plan, way).definition(id), depth);
-            }
-            Type::Without(of, names) => match self.within(of, depth)? {
-                Code::Object(mut fields) => {
-                    fields.retain(|(name, _)| !names.contains(name));
-                    Code::Object(fields)
-                }
-                other => other,
-            },
+            Type::Name(name) => return self.within(&self.definition(name)?, depth),
             // An empty list is a value of each list, but says less.
             Type::Array(item) => Code::List(self.within(item, depth.min(4)).into_iter().collect()),
             Type::Tuple(items, _) => Code::List(items.iter().map(|item| self.within(item, depth)).collect::<Option<_>>()?),
-            Type::Object(object) => self.object(object, depth)?,
+            Type::Object(_) | Type::Without(..) => self.object(self.fields(of, depth)?, depth)?,
             Type::Union(types) => return self.union(types, depth),
-            Type::Intersection(types) => {
-                let mut fields: Vec<(String, Code)> = Vec::new();
-                for each in types {
-                    if *each == Type::Object(Object::default()) {
-                        continue;
-                    }
-                    match self.within(each, depth)? {
-                        // What comes later says more: it is what extends.
-                        Code::Object(more) => {
-                            for (name, value) in more {
-                                match fields.iter_mut().find(|(known, _)| *known == name) {
-                                    Some(known) => known.1 = value,
-                                    None => fields.push((name, value)),
-                                }
-                            }
-                        }
-                        other if types.len() == 2 => return Some(other),
-                        _ => return None,
-                    }
-                }
-                Code::Object(fields)
-            }
+            Type::Intersection(types) => return self.all(types, depth),
         })
     }
 
-    fn object(self, object: &Object, depth: usize) -> Option<Code> {
-        let needed = object.members.iter().filter(|member| !member.optional);
-        let fields: Option<Vec<(String, Code)>> =
-            needed.map(|member| Some((member.name.clone(), self.within(&member.of, depth)?))).collect();
-        fields.map(Code::Object)
+    fn definition(self, name: &str) -> Option<Type> {
+        let (id, way) = self.plan.model_of(name)?;
+        Some(Types::new(self.plan, way).definition(id))
+    }
+
+    fn object(self, fields: Vec<Field>, depth: usize) -> Option<Code> {
+        let needed = fields.into_iter().filter(|field| field.required);
+        let made: Option<Vec<(String, Code)>> =
+            needed.map(|field| Some((field.name, self.all(&field.types, depth)?))).collect();
+        made.map(Code::Object)
+    }
+
+    /// The properties of an object type; nothing for other types.
+    fn fields(self, of: &Type, depth: usize) -> Option<Vec<Field>> {
+        let depth = depth.checked_sub(1)?;
+        match of {
+            Type::Object(Object { members, .. }) => Some(
+                members
+                    .iter()
+                    .map(|m| Field { name: m.name.clone(), required: !m.optional, types: vec![m.of.clone()] })
+                    .collect(),
+            ),
+            Type::Name(name) => self.fields(&self.definition(name)?, depth),
+            Type::Without(of, names) => {
+                let mut fields = self.fields(of, depth)?;
+                fields.retain(|field| !names.contains(&field.name));
+                Some(fields)
+            }
+            Type::Intersection(types) => {
+                let mut all: Vec<Field> = Vec::new();
+                for each in types {
+                    for field in self.fields(each, depth)? {
+                        match all.iter_mut().find(|known| known.name == field.name) {
+                            Some(known) => {
+                                known.required |= field.required;
+                                known.types.extend(field.types);
+                            }
+                            None => all.push(field),
+                        }
+                    }
+                }
+                Some(all)
+            }
+            // One of the variants that are objects will do.
+            Type::Union(types) => types.iter().find_map(|each| {
+                let fields = self.fields(each, depth)?;
+                let made = fields.iter().all(|field| !field.required || self.all(&field.types, depth).is_some());
+                made.then_some(fields)
+            }),
+            _ => None,
+        }
+    }
+
+    /// A value of all types at once.
+    fn all(self, types: &[Type], depth: usize) -> Option<Code> {
+        let depth = depth.checked_sub(1)?;
+        if let [one] = types {
+            return self.within(one, depth);
+        }
+        let types: Vec<&Type> = types.iter().filter(|t| **t != Type::Word("unknown") && **t != Type::Object(Object::default())).collect();
+        match types.as_slice() {
+            [] => return Some(Code::Object(Vec::new())),
+            [one] => return self.within(one, depth),
+            _ => {}
+        }
+        let whole = Type::Intersection(types.iter().map(|t| (*t).clone()).collect());
+        if let Some(fields) = self.fields(&whole, depth) {
+            return self.object(fields, depth);
+        }
+        // Literals that all of them allow, else a value of the type that says most.
+        let lists: Vec<Vec<String>> = types.iter().filter_map(|each| self.literals(each, depth)).collect();
+        if let Some((first, rest)) = lists.split_first()
+            && let Some(shared) = first.iter().find(|literal| rest.iter().all(|list| list.contains(literal)))
+        {
+            return Some(Code::raw(shared.clone()));
+        }
+        types.iter().find(|t| !matches!(t, Type::Word(_))).or(types.first()).and_then(|each| self.within(each, depth))
+    }
+
+    /// The literals that a type consists of; nothing if it allows more.
+    fn literals(self, of: &Type, depth: usize) -> Option<Vec<String>> {
+        let depth = depth.checked_sub(1)?;
+        match of {
+            Type::Text(text) => Some(vec![quoted(text)]),
+            Type::Literal(literal) => Some(vec![literal.clone()]),
+            Type::Name(name) => self.literals(&self.definition(name)?, depth),
+            Type::Union(types) => {
+                let lists: Option<Vec<Vec<String>>> = types.iter().map(|each| self.literals(each, depth)).collect();
+                lists.map(|lists| lists.concat())
+            }
+            _ => None,
+        }
     }
 
     /// The simplest variant that can be made.
     fn union(self, types: &[Type], depth: usize) -> Option<Code> {
-        let simple = types.iter().filter(|t| matches!(t, Type::Word(_) | Type::Text(_) | Type::Literal(_)) && **t != Type::Word("null"));
-        let rest = types.iter().filter(|t| !matches!(t, Type::Word(_) | Type::Text(_) | Type::Literal(_)));
-        simple.chain(rest).find_map(|each| self.within(each, depth)).or_else(|| types.contains(&Type::Word("null")).then(|| Code::raw("null")))
+        let plain = |t: &&Type| matches!(t, Type::Word(_) | Type::Text(_) | Type::Literal(_));
+        let empty = |t: &&Type| matches!(t, Type::Word("null" | "undefined")) || matches!(t, Type::Text(text) if text.is_empty());
+        let simple = types.iter().filter(|t| plain(t) && !empty(t));
+        let rest = types.iter().filter(|t| !plain(t));
+        simple.chain(rest).chain(types.iter().filter(empty)).find_map(|each| self.within(each, depth))
     }
 }
-
