@@ -31,7 +31,11 @@ fn doc(out: &mut Out, indent: usize, text: impl Into<String>) {
 
 fn options(plan: &Plan<'_>, out: &mut Out, imports: &mut Imports) {
     let class = &plan.name.class;
-    doc(out, 0, format!("How a `{class}` is set up. Credentials that are not given are taken from the environment."));
+    doc(
+        out,
+        0,
+        format!("How a `{class}` is set up. Credentials that are not given are taken from the environment."),
+    );
     let variables = plan.variables();
     if plan.credentials.is_empty() && variables.is_empty() {
         out.push(&format!("export type {class}Options = ClientOptions;"));
@@ -64,7 +68,8 @@ fn options(plan: &Plan<'_>, out: &mut Out, imports: &mut Imports) {
             out.line(8);
             let values = variable.values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", ");
             let text = variable.description.clone().unwrap_or_default();
-            let text = if values.is_empty() { text } else { format!("{text} One of {values}.").trim().to_owned() };
+            let text =
+                if values.is_empty() { text } else { format!("{text} One of {values}.").trim().to_owned() };
             let tags = variable.default.iter().map(|d| format!("@default {}", quoted(d))).collect();
             out.doc(&Doc { text, tags }, 8);
             out.push(&format!("readonly {}?: string;", key(&variable.name)));
@@ -105,8 +110,13 @@ fn credential_doc(credentials: &Credentials, index: usize, variable: &str) -> St
 fn class(plan: &Plan<'_>, out: &mut Out, imports: &mut Imports) {
     let class = &plan.name.class;
     let info = &plan.api.info;
-    let text = [info.summary.as_deref(), info.description.as_deref()].into_iter().flatten().next().unwrap_or_default();
-    let text = if text.trim().is_empty() { format!("A client of {}.", plan.name.title) } else { text.to_owned() };
+    let text = [info.summary.as_deref(), info.description.as_deref()]
+        .into_iter()
+        .flatten()
+        .next()
+        .unwrap_or_default();
+    let text =
+        if text.trim().is_empty() { format!("A client of {}.", plan.name.title) } else { text.to_owned() };
     doc(out, 0, first_paragraphs(&text));
     out.push(&format!("export class {class} extends Client {{"));
     for group in &plan.groups {
@@ -164,20 +174,23 @@ fn first_paragraphs(text: &str) -> String {
 
 fn configure(plan: &Plan<'_>, out: &mut Out, imports: &mut Imports) {
     let class = &plan.name.class;
-    doc(out, 0, format!(
-        "Fills in the options of a `{class}`. With it a resource can be used alone: `new {}(new Client(configure()))`.",
-        plan.groups.first().map_or("Resource", |group| &group.class)
-    ));
+    doc(
+        out,
+        0,
+        format!(
+            "Fills in the options of a `{class}`. With it a resource can be used alone: `new {}(new Client(configure()))`.",
+            plan.groups.first().map_or("Resource", |group| &group.class)
+        ),
+    );
     out.push(&format!("export function configure(options: {class}Options = {{}}): ClientConfig {{"));
     let mut fields: Vec<(String, Code)> = vec![("...options".to_owned(), Code::raw("...options"))];
     imports.value("./runtime/auth.js", "environment");
     let env = format!("{}_BASE_URL", plan.name.environment);
-    fields.push((
-        "baseUrl".to_owned(),
-        Code::Raw(format!("options.baseUrl ?? environment({})", quoted(&env))),
-    ));
+    fields
+        .push(("baseUrl".to_owned(), Code::Raw(format!("options.baseUrl ?? environment({})", quoted(&env)))));
     fields.push(("server".to_owned(), Code::Raw(plan.server_code())));
-    fields.push(("userAgent".to_owned(), Code::Raw(quoted(&format!("{}/{}", plan.package(), plan.version())))));
+    fields
+        .push(("userAgent".to_owned(), Code::Raw(quoted(&format!("{}/{}", plan.package(), plan.version())))));
     let mut authenticators: Vec<(String, Code)> = Vec::new();
     for credentials in &plan.credentials {
         authenticators.push((credentials.scheme.clone(), authenticator(credentials, imports)));
@@ -194,7 +207,8 @@ fn configure(plan: &Plan<'_>, out: &mut Out, imports: &mut Imports) {
             .iter()
             .map(|variable| {
                 let local = variable_name(&variable.name);
-                let name = if local == variable.name { local } else { format!("{}: {local}", key(&variable.name)) };
+                let name =
+                    if local == variable.name { local } else { format!("{}: {local}", key(&variable.name)) };
                 format!("{name} = {}", quoted(variable.default.as_deref().unwrap_or_default()))
             })
             .collect();
@@ -217,13 +231,21 @@ fn configure(plan: &Plan<'_>, out: &mut Out, imports: &mut Imports) {
 /// The name of a server's variable as a local one.
 pub(crate) fn variable_name(name: &str) -> String {
     let local = camel(&words(name));
-    if local.is_empty() || crate::words::is_reserved(&local) || local == "options" { format!("{local}Value") } else { local }
+    if local.is_empty() || crate::words::is_reserved(&local) || local == "options" {
+        format!("{local}Value")
+    } else {
+        local
+    }
 }
 
 fn authenticator(credentials: &Credentials, imports: &mut Imports) -> Code {
     let read = |index: usize| {
         let (name, variable) = &credentials.options[index];
-        let access = if crate::words::is_identifier(name) { format!("options.{name}") } else { format!("options[{}]", quoted(name)) };
+        let access = if crate::words::is_identifier(name) {
+            format!("options.{name}")
+        } else {
+            format!("options[{}]", quoted(name))
+        };
         Code::Raw(format!("{access} ?? environment({})", quoted(variable)))
     };
     let (function, arguments) = match &credentials.kind {
@@ -245,7 +267,8 @@ fn authenticator(credentials: &Credentials, imports: &mut Imports) -> Code {
 
 /// Addresses that the document names, when there are several.
 fn servers(plan: &Plan<'_>, out: &mut Out) {
-    let servers: Vec<&Server> = plan.api.servers.iter().filter(|s| s.url.contains("://") && !s.url.contains('{')).collect();
+    let servers: Vec<&Server> =
+        plan.api.servers.iter().filter(|s| s.url.contains("://") && !s.url.contains('{')).collect();
     if servers.len() < 2 {
         return;
     }
@@ -276,7 +299,9 @@ fn servers(plan: &Plan<'_>, out: &mut Out) {
 /// Where OAuth 2 tokens are got.
 fn flows(plan: &Plan<'_>, out: &mut Out) {
     for credentials in &plan.credentials {
-        let Scheme::OAuth2 { flows, .. } = &plan.api.security_schemes[credentials.index].scheme else { continue };
+        let Scheme::OAuth2 { flows, .. } = &plan.api.security_schemes[credentials.index].scheme else {
+            continue;
+        };
         let Some((option, _)) = credentials.options.first() else { continue };
         let mut made: Vec<(String, Code)> = Vec::new();
         for flow in flows {
@@ -288,7 +313,11 @@ fn flows(plan: &Plan<'_>, out: &mut Out) {
                 FlowKind::DeviceAuthorization => "deviceAuthorization",
             };
             let mut fields: Vec<(String, Code)> = Vec::new();
-            let urls = [("tokenUrl", &flow.token_url), ("authorizationUrl", &flow.authorization_url), ("refreshUrl", &flow.refresh_url)];
+            let urls = [
+                ("tokenUrl", &flow.token_url),
+                ("authorizationUrl", &flow.authorization_url),
+                ("refreshUrl", &flow.refresh_url),
+            ];
             for (name, url) in urls {
                 fields.extend(url.as_ref().map(|url| (name.to_owned(), Code::Raw(quoted(url)))));
             }
@@ -300,7 +329,13 @@ fn flows(plan: &Plan<'_>, out: &mut Out) {
             continue;
         }
         out.line(0);
-        doc(out, 0, format!("Where tokens for `{option}` are got, and what they can be for. Pass one to the functions of `oauth.ts`."));
+        doc(
+            out,
+            0,
+            format!(
+                "Where tokens for `{option}` are got, and what they can be for. Pass one to the functions of `oauth.ts`."
+            ),
+        );
         out.push(&format!("export const {option}Flows = "));
         Code::Object(made).write_open(out, 0);
         out.push(" as const;");
@@ -317,15 +352,24 @@ impl Plan<'_> {
 
     /// The default address, as code.
     fn server_code(&self) -> String {
-        let url = self.api.servers.first().map_or_else(String::new, |server| absolute(server).unwrap_or_else(|| {
-            format!("http://localhost{}{}", if server.url.starts_with('/') { "" } else { "/" }, server.url)
-        }));
+        let url = self.api.servers.first().map_or_else(String::new, |server| {
+            absolute(server).unwrap_or_else(|| {
+                format!(
+                    "http://localhost{}{}",
+                    if server.url.starts_with('/') { "" } else { "/" },
+                    server.url
+                )
+            })
+        });
         if self.variables().is_empty() {
             return quoted(&url);
         }
         let mut code = url.replace('\\', "\\\\").replace('`', "\\`").replace("${", "\\${");
         for variable in self.variables() {
-            code = code.replace(&format!("{{{}}}", variable.name), &format!("${{{}}}", variable_name(&variable.name)));
+            code = code.replace(
+                &format!("{{{}}}", variable.name),
+                &format!("${{{}}}", variable_name(&variable.name)),
+            );
         }
         format!("`{code}`")
     }
@@ -338,7 +382,8 @@ impl Plan<'_> {
         }
         let mut url = absolute(own)?;
         for variable in &own.variables {
-            url = url.replace(&format!("{{{}}}", variable.name), variable.default.as_deref().unwrap_or_default());
+            url = url
+                .replace(&format!("{{{}}}", variable.name), variable.default.as_deref().unwrap_or_default());
         }
         Some(url)
     }

@@ -30,7 +30,8 @@ impl Code {
             Self::Raw(text) => text.clone(),
             Self::Object(fields) if fields.is_empty() => "{}".to_owned(),
             Self::Object(fields) => {
-                let fields: Vec<String> = fields.iter().map(|(name, value)| field(name, &value.flat())).collect();
+                let fields: Vec<String> =
+                    fields.iter().map(|(name, value)| field(name, &value.flat())).collect();
                 format!("{{ {} }}", fields.join(", "))
             }
             Self::List(items) => {
@@ -218,7 +219,11 @@ impl Imports {
             let only_types = names.iter().all(|(_, of_type)| *of_type);
             let names: Vec<String> = names
                 .iter()
-                .map(|(name, of_type)| if *of_type && !only_types { format!("type {name}") } else { name.clone() })
+                .map(
+                    |(name, of_type)| {
+                        if *of_type && !only_types { format!("type {name}") } else { name.clone() }
+                    },
+                )
                 .collect();
             let head = if only_types { "import type {" } else { "import {" };
             let flat = format!("{head} {} }} from \"{module}\";", names.join(", "));

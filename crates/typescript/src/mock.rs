@@ -22,7 +22,11 @@ pub(crate) fn mock(plan: &Plan<'_>, groups: &[(&Group, Vec<Method<'_>>)]) -> Str
     imports.of_type("./runtime/mock.js", "MockRoute");
     out.text.push_str(&plan_head(plan));
     out.text.push_str(&imports.text());
-    out.push(&format!("/** A mock of {}: `new {}({{ fetch: createMock().fetch }})`. */", plan.name.title.replace("*/", ""), plan.name.class));
+    out.push(&format!(
+        "/** A mock of {}: `new {}({{ fetch: createMock().fetch }})`. */",
+        plan.name.title.replace("*/", ""),
+        plan.name.class
+    ));
     out.line(0);
     out.push("export function createMock(): Mock {");
     out.line(2);
@@ -87,7 +91,8 @@ fn answer(plan: &Plan<'_>, method: &Method<'_>, answer: &Answer) -> Code {
     let mut fields = vec![("status".to_owned(), Code::Raw(status.to_string()))];
     let streams = matches!(answer.form, Form::Events | Form::Lines);
     let content = success.iter().flat_map(|r| &r.contents).find(|content| {
-        let stream = matches!(content.media, openapi::api::Media::EventStream | openapi::api::Media::JsonLines);
+        let stream =
+            matches!(content.media, openapi::api::Media::EventStream | openapi::api::Media::JsonLines);
         stream == streams
     });
     let value = match &answer.of {
@@ -134,7 +139,9 @@ pub(crate) fn tests(plan: &Plan<'_>, groups: &[(&Group, Vec<Method<'_>>)]) -> St
     out.line(2);
     out.push("return ");
     let mut options = vec![("...local()".to_owned(), Code::raw("...local()"))];
-    options.extend(plan.credentials.iter().flat_map(Credentials::names).map(|name| (name, Code::raw("\"test\""))));
+    options.extend(
+        plan.credentials.iter().flat_map(Credentials::names).map(|name| (name, Code::raw("\"test\""))),
+    );
     Code::Call(format!("new {class}"), vec![Code::Object(options)]).write(&mut out, 2, 1);
     out.push(";");
     out.line(0);
@@ -157,11 +164,15 @@ fn test(plan: &Plan<'_>, group: &Group, method: &Method<'_>, streams: Option<&St
     let name = if streams.is_some() { format!("{}Stream", method.name) } else { method.name.clone() };
     let mut arguments = example_arguments(plan, method, streams);
     arguments.push(Code::raw("options"));
-    let call = Code::Call(format!("{}(){}{}", plan.name.variable, access(&group.property), access(&name)), arguments);
+    let call = Code::Call(
+        format!("{}(){}{}", plan.name.variable, access(&group.property), access(&name)),
+        arguments,
+    );
     let form = streams.map_or(method.answer.form, |s| s.answer.form);
     let stream = matches!(form, Form::Events | Form::Lines);
     let arrow = Code::Arrow("options".to_owned(), Box::new(call));
-    let (function, mut whole) = if stream { ("streamTrip", vec![Code::Raw(route)]) } else { ("roundTrip", vec![Code::Raw(route)]) };
+    let (function, mut whole) =
+        if stream { ("streamTrip", vec![Code::Raw(route)]) } else { ("roundTrip", vec![Code::Raw(route)]) };
     whole.push(arrow);
     Code::Call(function.to_owned(), whole).write(out, 0, 1);
     out.push(";");
@@ -170,11 +181,19 @@ fn test(plan: &Plan<'_>, group: &Group, method: &Method<'_>, streams: Option<&St
 
 /// `.name`, or `["na-me"]`.
 fn access(name: &str) -> String {
-    if is_identifier(name) || !key(name).starts_with(['"', '\'']) { format!(".{name}") } else { format!("[{}]", quoted(name)) }
+    if is_identifier(name) || !key(name).starts_with(['"', '\'']) {
+        format!(".{name}")
+    } else {
+        format!("[{}]", quoted(name))
+    }
 }
 
 /// Arguments that a method can be called with: no more than it needs.
-pub(crate) fn example_arguments(plan: &Plan<'_>, method: &Method<'_>, streams: Option<&Streams>) -> Vec<Code> {
+pub(crate) fn example_arguments(
+    plan: &Plan<'_>,
+    method: &Method<'_>,
+    streams: Option<&Streams>,
+) -> Vec<Code> {
     let values = Values { plan };
     let never = || Code::raw("undefined as never");
     let mut arguments: Vec<Code> = Vec::new();
@@ -189,10 +208,16 @@ pub(crate) fn example_arguments(plan: &Plan<'_>, method: &Method<'_>, streams: O
     }
     if let Some(body) = &method.body {
         let of = match streams {
-            Some(streams) if streams.by_property => Type::Without(Box::new(body.of.clone()), vec!["stream".to_owned()]),
+            Some(streams) if streams.by_property => {
+                Type::Without(Box::new(body.of.clone()), vec!["stream".to_owned()])
+            }
             _ => body.of.clone(),
         };
-        arguments.push(if body.required { values.of(&of).unwrap_or_else(never) } else { Code::raw("undefined") });
+        arguments.push(if body.required {
+            values.of(&of).unwrap_or_else(never)
+        } else {
+            Code::raw("undefined")
+        });
     }
     if !method.parameters.is_empty() {
         let needed = method.parameters.iter().filter(|p| p.required);

@@ -30,7 +30,14 @@ pub(crate) fn models(plan: &Plan<'_>) -> Option<Out> {
 }
 
 /// `export interface` where it can be one, `export type` elsewhere; with a line break at the end.
-pub(crate) fn declare(out: &mut Out, plan: &Plan<'_>, of_model: Option<(SchemaId, Way)>, name: &str, doc: &Doc, of: Type) {
+pub(crate) fn declare(
+    out: &mut Out,
+    plan: &Plan<'_>,
+    of_model: Option<(SchemaId, Way)>,
+    name: &str,
+    doc: &Doc,
+    of: Type,
+) {
     out.doc(doc, 0);
     match of {
         Type::Object(object) if !(object.members.is_empty() && object.index.is_some()) => {
@@ -54,7 +61,10 @@ fn alias(out: &mut Out, name: &str, of: &Type) {
     let first = match of {
         Type::Intersection(types) if !fits(of, WIDTH.saturating_sub(lhs + 2)) => {
             let opens = matches!(types.get(1), Some(Type::Object(_)));
-            types.first().filter(|t| !matches!(t, Type::Object(_))).map(|t| flat(t).len() + if opens { 4 } else { 2 })
+            types
+                .first()
+                .filter(|t| !matches!(t, Type::Object(_)))
+                .map(|t| flat(t).len() + if opens { 4 } else { 2 })
         }
         _ => None,
     };
@@ -133,7 +143,8 @@ fn interface_members(plan: &Plan<'_>, id: SchemaId, way: Way, depth: usize) -> O
             for each in types {
                 match each {
                     Type::Name(name) => {
-                        let parent = parts(plan, id).into_iter().find(|&p| plan.model(p, way) == Some(&name))?;
+                        let parent =
+                            parts(plan, id).into_iter().find(|&p| plan.model(p, way) == Some(&name))?;
                         for member in interface_members(plan, parent, way, depth)? {
                             if !all.insert(member) {
                                 return None;

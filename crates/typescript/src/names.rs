@@ -13,16 +13,90 @@ pub(crate) use method::method_names;
 
 /// Types and values that generated files use or that the package exports: no schema may take these names.
 const TAKEN: [&str; 84] = [
-    "AbortController", "AbortError", "AbortSignal", "ApiError", "ApiPromise", "Array", "ArrayBuffer", "AsyncGenerator",
-    "AsyncIterable", "Authenticator", "Authenticators", "BadRequestError", "BigInt", "Blob", "Body", "Boolean", "BufferSource",
-    "Client", "ClientConfig", "ClientOptions", "ConflictError", "ConnectionError", "Credential", "Date", "Error", "Exchange",
-    "FailedRequest", "File", "ForbiddenError", "FormData", "Function", "HeaderValues", "Headers", "Hooks",
-    "InternalServerError", "JSON", "Map", "Math", "NotFoundError", "Number", "OAuthClient", "OAuthError", "Object", "Omit",
-    "PagePromise", "Pages", "Partial", "Pick", "Promise", "PromiseLike", "RateLimit", "RateLimitError", "Readonly",
-    "ReadableStream", "Record", "RefreshOptions", "RegExp", "Request", "RequestError", "RequestOptions", "Required",
-    "Resource", "Response", "ResponseFormatError", "Result", "RetryPolicy", "Security", "ServerSentEvent", "Set",
-    "SignatureError", "SignedCall", "Stream", "StreamPromise", "String", "Symbol", "TimeoutError", "TokenSource", "Tokens",
-    "URL", "UnauthorizedError", "UnprocessableEntityError", "Upload", "WithResponse", "globalThis",
+    "AbortController",
+    "AbortError",
+    "AbortSignal",
+    "ApiError",
+    "ApiPromise",
+    "Array",
+    "ArrayBuffer",
+    "AsyncGenerator",
+    "AsyncIterable",
+    "Authenticator",
+    "Authenticators",
+    "BadRequestError",
+    "BigInt",
+    "Blob",
+    "Body",
+    "Boolean",
+    "BufferSource",
+    "Client",
+    "ClientConfig",
+    "ClientOptions",
+    "ConflictError",
+    "ConnectionError",
+    "Credential",
+    "Date",
+    "Error",
+    "Exchange",
+    "FailedRequest",
+    "File",
+    "ForbiddenError",
+    "FormData",
+    "Function",
+    "HeaderValues",
+    "Headers",
+    "Hooks",
+    "InternalServerError",
+    "JSON",
+    "Map",
+    "Math",
+    "NotFoundError",
+    "Number",
+    "OAuthClient",
+    "OAuthError",
+    "Object",
+    "Omit",
+    "PagePromise",
+    "Pages",
+    "Partial",
+    "Pick",
+    "Promise",
+    "PromiseLike",
+    "RateLimit",
+    "RateLimitError",
+    "Readonly",
+    "ReadableStream",
+    "Record",
+    "RefreshOptions",
+    "RegExp",
+    "Request",
+    "RequestError",
+    "RequestOptions",
+    "Required",
+    "Resource",
+    "Response",
+    "ResponseFormatError",
+    "Result",
+    "RetryPolicy",
+    "Security",
+    "ServerSentEvent",
+    "Set",
+    "SignatureError",
+    "SignedCall",
+    "Stream",
+    "StreamPromise",
+    "String",
+    "Symbol",
+    "TimeoutError",
+    "TokenSource",
+    "Tokens",
+    "URL",
+    "UnauthorizedError",
+    "UnprocessableEntityError",
+    "Upload",
+    "WithResponse",
+    "globalThis",
 ];
 
 /// The name of an API in all its forms.
@@ -44,8 +118,22 @@ impl ApiName {
     /// From the title, without what says nothing of the API, or from what the caller says.
     pub(crate) fn of(title: &str, given: Option<&str>) -> Self {
         const EMPTY: [&str; 16] = [
-            "api", "apis", "openapi", "swagger", "rest", "restful", "specification", "spec", "the", "definition", "reference",
-            "documentation", "oas", "oas3", "http", "public",
+            "api",
+            "apis",
+            "openapi",
+            "swagger",
+            "rest",
+            "restful",
+            "specification",
+            "spec",
+            "the",
+            "definition",
+            "reference",
+            "documentation",
+            "oas",
+            "oas3",
+            "http",
+            "public",
         ];
         let source = given.map_or(title, |name| name.rsplit('/').next().unwrap_or(name));
         let all: Vec<String> = words(source).into_iter().filter(|w| w.is_ascii()).collect();
@@ -62,7 +150,11 @@ impl ApiName {
         if TAKEN.contains(&class.as_str()) || class.starts_with('_') {
             class = format!("Api{}", class.trim_start_matches('_'));
         }
-        let title = if title.trim().is_empty() { class.clone() } else { title.split_whitespace().collect::<Vec<_>>().join(" ") };
+        let title = if title.trim().is_empty() {
+            class.clone()
+        } else {
+            title.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
         let mut variable = camel(&words(&class));
         if crate::words::is_reserved(&variable) {
             variable.push_str("Client");
@@ -98,7 +190,10 @@ pub(crate) fn groups(api: &Api) -> Vec<Group> {
         let tag = operation.tags.iter().find(|tag| !words(tag).is_empty());
         let group_words = tag.map_or_else(|| path_group(operation), |tag| words(tag));
         let mut property = camel(&group_words);
-        if matches!(property.as_str(), "constructor" | "request" | "exchange" | "then" | "toString" | "prototype") {
+        if matches!(
+            property.as_str(),
+            "constructor" | "request" | "exchange" | "then" | "toString" | "prototype"
+        ) {
             property.push_str("Api");
         }
         let place = *by_property.entry(property.clone()).or_insert_with(|| {
@@ -130,7 +225,8 @@ pub(crate) fn is_preamble(segment: &str) -> bool {
     let small = segment.to_ascii_lowercase();
     let version = small.strip_prefix('v').unwrap_or(&small);
     matches!(small.as_str(), "api" | "apis" | "rest" | "latest" | "public")
-        || (!version.is_empty() && version.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '_')))
+        || (!version.is_empty()
+            && version.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '_')))
         || (version.starts_with(|c: char| c.is_ascii_digit())
             && ["alpha", "beta"].iter().any(|stage| version.contains(stage)))
 }
@@ -156,7 +252,12 @@ impl TypeNames {
     pub(crate) fn of(api: &Api, class: &str, groups: &[Group]) -> Self {
         let mut names = Self::default();
         names.used.extend(TAKEN.iter().map(|name| (*name).to_owned()));
-        names.used.extend([class.to_owned(), format!("{class}Options"), "configure".to_owned(), "SERVERS".to_owned()]);
+        names.used.extend([
+            class.to_owned(),
+            format!("{class}Options"),
+            "configure".to_owned(),
+            "SERVERS".to_owned(),
+        ]);
         names.used.extend(groups.iter().map(|group| group.class.clone()));
         let written = |id: SchemaId| api.schema(id).name.as_deref().unwrap_or_default();
         for exact in [true, false] {

@@ -93,12 +93,19 @@ pub(crate) struct Streams {
 
 /// Plans the methods of a group.
 pub(crate) fn methods<'a>(plan: &Plan<'a>, group: &Group, notes: &mut Vec<Note>) -> Vec<Method<'a>> {
-    group.operations.iter().map(|(index, name)| method(plan, &plan.api.operations[*index], name, notes)).collect()
+    group
+        .operations
+        .iter()
+        .map(|(index, name)| method(plan, &plan.api.operations[*index], name, notes))
+        .collect()
 }
 
 fn method<'a>(plan: &Plan<'a>, operation: &'a Operation, name: &str, notes: &mut Vec<Note>) -> Method<'a> {
     if matches!(operation.method.as_str(), "trace" | "connect") {
-        let message = format!("`fetch` refuses the method {}; set another `fetch` to use it", operation.method.to_uppercase());
+        let message = format!(
+            "`fetch` refuses the method {}; set another `fetch` to use it",
+            operation.method.to_uppercase()
+        );
         notes.push(Note::at(plan.api, operation.at, "method-not-sendable", message));
     }
     let path = path_parts(plan, operation);
@@ -173,27 +180,37 @@ fn argument_name(name: &str, used: &mut HashSet<String>) -> String {
 fn arguments<'a>(plan: &Plan<'a>, operation: &'a Operation) -> Vec<Argument<'a>> {
     let mut used: HashSet<String> = HashSet::new();
     // What the path itself says is no argument.
-    let fixed: Vec<&str> =
-        operation.fixed_query().unwrap_or_default().split('&').map(|pair| pair.split('=').next().unwrap_or(pair)).collect();
-    let is_query = |p: &&Parameter| matches!(p.place, In::Query | In::QueryString) && !fixed.contains(&p.name.as_str());
+    let fixed: Vec<&str> = operation
+        .fixed_query()
+        .unwrap_or_default()
+        .split('&')
+        .map(|pair| pair.split('=').next().unwrap_or(pair))
+        .collect();
+    let is_query =
+        |p: &&Parameter| matches!(p.place, In::Query | In::QueryString) && !fixed.contains(&p.name.as_str());
     // Names of the query stay what they are; others make way.
     let query = operation.parameters.iter().filter(is_query);
-    let others = operation.parameters.iter().filter(|p| matches!(p.place, In::Header | In::Cookie) && !is_own_header(p));
-    query.chain(others).map(|parameter| {
-        let place = match parameter.place {
-            In::Header => "header",
-            In::Cookie => "cookie",
-            _ => "query",
-        };
-        let name = if used.insert(parameter.name.clone()) {
-            parameter.name.clone()
-        } else {
-            crate::names::unique(&format!("{}_{place}", parameter.name), &mut used, "_")
-        };
-        let required = parameter.required && !is_idempotency_key(operation, parameter);
-        Argument { name, of: Types::new(plan, Way::Write).of(parameter.schema), required, parameter }
-    })
-    .collect()
+    let others = operation
+        .parameters
+        .iter()
+        .filter(|p| matches!(p.place, In::Header | In::Cookie) && !is_own_header(p));
+    query
+        .chain(others)
+        .map(|parameter| {
+            let place = match parameter.place {
+                In::Header => "header",
+                In::Cookie => "cookie",
+                _ => "query",
+            };
+            let name = if used.insert(parameter.name.clone()) {
+                parameter.name.clone()
+            } else {
+                crate::names::unique(&format!("{}_{place}", parameter.name), &mut used, "_")
+            };
+            let required = parameter.required && !is_idempotency_key(operation, parameter);
+            Argument { name, of: Types::new(plan, Way::Write).of(parameter.schema), required, parameter }
+        })
+        .collect()
 }
 
 /// Whether a header takes a key that makes an operation safe to repeat. The client makes one where none is given.
@@ -207,7 +224,10 @@ pub(crate) fn is_idempotency_key(operation: &Operation, parameter: &Parameter) -
 /// Headers that the client writes itself (OpenAPI: such parameters shall be ignored).
 fn is_own_header(parameter: &Parameter) -> bool {
     parameter.place == In::Header
-        && matches!(parameter.name.to_ascii_lowercase().as_str(), "accept" | "content-type" | "authorization" | "content-length")
+        && matches!(
+            parameter.name.to_ascii_lowercase().as_str(),
+            "accept" | "content-type" | "authorization" | "content-length"
+        )
 }
 
 fn body<'a>(plan: &Plan<'a>, operation: &'a Operation, notes: &mut Vec<Note>) -> Option<BodyArgument<'a>> {
@@ -217,13 +237,26 @@ fn body<'a>(plan: &Plan<'a>, operation: &'a Operation, notes: &mut Vec<Note>) ->
             plan.api,
             operation.at,
             "body-not-sendable",
-            format!("{} {} has a body; `fetch` sends none with this method, so the method takes none", operation.method.to_uppercase(), operation.path),
+            format!(
+                "{} {} has a body; `fetch` sends none with this method, so the method takes none",
+                operation.method.to_uppercase(),
+                operation.path
+            ),
         ));
         return None;
     }
-    let content = [Media::Json, Media::Multipart, Media::Form, Media::JsonLines, Media::Text, Media::Xml, Media::Binary, Media::EventStream]
-        .into_iter()
-        .find_map(|media| body.contents.iter().find(|content| content.media == media))?;
+    let content = [
+        Media::Json,
+        Media::Multipart,
+        Media::Form,
+        Media::JsonLines,
+        Media::Text,
+        Media::Xml,
+        Media::Binary,
+        Media::EventStream,
+    ]
+    .into_iter()
+    .find_map(|media| body.contents.iter().find(|content| content.media == media))?;
     let schema = content.schema.map(|id| &plan.schema(plan.api.resolve(id)).kind);
     let codec = match content.media {
         // `application/json` with bytes in it is a file whatever it says.
@@ -275,11 +308,14 @@ fn successes(operation: &Operation) -> Vec<(Status, &[Content])> {
     if !found.is_empty() {
         return found;
     }
-    let failures = operation.responses.iter().any(|r| matches!(r.status, Status::Exact(_) | Status::Range(_)));
+    let failures =
+        operation.responses.iter().any(|r| matches!(r.status, Status::Exact(_) | Status::Range(_)));
     let default = operation.responses.iter().find(|r| r.status == Status::Default);
     // A default beside nothing else, or beside failures only, is what comes back when all is well.
     match default {
-        Some(response) if !failures || !response.contents.is_empty() => vec![(response.status, response.contents.as_slice())],
+        Some(response) if !failures || !response.contents.is_empty() => {
+            vec![(response.status, response.contents.as_slice())]
+        }
         _ => Vec::new(),
     }
 }
@@ -355,7 +391,12 @@ fn content_type(plan: &Plan<'_>, content: &Content) -> Answer {
 }
 
 /// How an operation streams that also answers at once.
-fn streams(plan: &Plan<'_>, operation: &Operation, successes: &[(Status, &[Content])], answer: &Answer) -> Option<Streams> {
+fn streams(
+    plan: &Plan<'_>,
+    operation: &Operation,
+    successes: &[(Status, &[Content])],
+    answer: &Answer,
+) -> Option<Streams> {
     if matches!(answer.form, Form::Events | Form::Lines) {
         return None;
     }
@@ -363,7 +404,8 @@ fn streams(plan: &Plan<'_>, operation: &Operation, successes: &[(Status, &[Conte
         .iter()
         .flat_map(|(_, contents)| *contents)
         .find(|content| matches!(content.media, Media::EventStream | Media::JsonLines))?;
-    let asked = operation.body.as_ref().and_then(|body| preferred(&body.contents)).and_then(|content| content.schema);
+    let asked =
+        operation.body.as_ref().and_then(|body| preferred(&body.contents)).and_then(|content| content.schema);
     let by_property = asked.and_then(|id| plan.property(id, "stream")).is_some_and(|(schema, _)| {
         matches!(&plan.schema(plan.api.resolve(schema)).kind, Kind::Boolean | Kind::Enum(_))
     });
@@ -376,7 +418,8 @@ pub(crate) fn query_style(plan: &Plan<'_>, parameter: &Parameter) -> Option<&'st
         return Some("json");
     }
     let kind = &plan.schema(plan.api.resolve(parameter.schema)).kind;
-    let parts = matches!(kind, Kind::Array(_) | Kind::Object(_) | Kind::Union(_) | Kind::Intersection(_) | Kind::Any);
+    let parts =
+        matches!(kind, Kind::Array(_) | Kind::Object(_) | Kind::Union(_) | Kind::Intersection(_) | Kind::Any);
     match parameter.style {
         Style::DeepObject => Some("deepObject"),
         Style::SpaceDelimited if !parameter.explode => Some("spaceDelimited"),

@@ -30,31 +30,126 @@ impl Paging {
 }
 
 const CURSORS: [&str; 22] = [
-    "cursor", "after", "page_token", "pagetoken", "next_token", "nexttoken", "starting_after", "startingafter", "start_cursor",
-    "startcursor", "continuation_token", "continuationtoken", "continue", "marker", "page_cursor", "pagecursor", "next_cursor",
-    "nextcursor", "next", "after_cursor", "aftercursor", "token",
+    "cursor",
+    "after",
+    "page_token",
+    "pagetoken",
+    "next_token",
+    "nexttoken",
+    "starting_after",
+    "startingafter",
+    "start_cursor",
+    "startcursor",
+    "continuation_token",
+    "continuationtoken",
+    "continue",
+    "marker",
+    "page_cursor",
+    "pagecursor",
+    "next_cursor",
+    "nextcursor",
+    "next",
+    "after_cursor",
+    "aftercursor",
+    "token",
 ];
 const NUMBERS: [&str; 6] = ["page", "page_number", "pagenumber", "page[number]", "page_no", "p"];
-const OFFSETS: [&str; 8] = ["offset", "skip", "start", "startat", "start_at", "page[offset]", "from", "startindex"];
+const OFFSETS: [&str; 8] =
+    ["offset", "skip", "start", "startat", "start_at", "page[offset]", "from", "startindex"];
 const SIZES: [&str; 22] = [
-    "limit", "per_page", "perpage", "page_size", "pagesize", "size", "max_results", "maxresults", "count", "page[size]",
-    "page[limit]", "pagelen", "top", "first", "max", "results", "rows", "num", "items_per_page", "itemsperpage", "maxitems", "take",
+    "limit",
+    "per_page",
+    "perpage",
+    "page_size",
+    "pagesize",
+    "size",
+    "max_results",
+    "maxresults",
+    "count",
+    "page[size]",
+    "page[limit]",
+    "pagelen",
+    "top",
+    "first",
+    "max",
+    "results",
+    "rows",
+    "num",
+    "items_per_page",
+    "itemsperpage",
+    "maxitems",
+    "take",
 ];
 const NEXT_CURSORS: [&str; 24] = [
-    "next_cursor", "nextcursor", "next_page_token", "nextpagetoken", "next_token", "nexttoken", "continuation_token",
-    "continuationtoken", "next_page_cursor", "nextpagecursor", "end_cursor", "endcursor", "cursor", "after", "next_marker",
-    "nextmarker", "next_page", "nextpage", "continue", "next_page_id", "nextpageid", "next", "nextpagestart", "page_token",
+    "next_cursor",
+    "nextcursor",
+    "next_page_token",
+    "nextpagetoken",
+    "next_token",
+    "nexttoken",
+    "continuation_token",
+    "continuationtoken",
+    "next_page_cursor",
+    "nextpagecursor",
+    "end_cursor",
+    "endcursor",
+    "cursor",
+    "after",
+    "next_marker",
+    "nextmarker",
+    "next_page",
+    "nextpage",
+    "continue",
+    "next_page_id",
+    "nextpageid",
+    "next",
+    "nextpagestart",
+    "page_token",
 ];
-const TOTALS: [&str; 10] =
-    ["total", "total_count", "totalcount", "total_items", "totalitems", "total_results", "totalresults", "total_entries", "total_size", "totalsize"];
+const TOTALS: [&str; 10] = [
+    "total",
+    "total_count",
+    "totalcount",
+    "total_items",
+    "totalitems",
+    "total_results",
+    "totalresults",
+    "total_entries",
+    "total_size",
+    "totalsize",
+];
 const PAGE_TOTALS: [&str; 8] =
     ["total_pages", "totalpages", "page_count", "pagecount", "last_page", "lastpage", "num_pages", "pages"];
-const ITEMS: [&str; 12] =
-    ["data", "items", "results", "records", "values", "entries", "list", "rows", "resources", "content", "objects", "elements"];
+const ITEMS: [&str; 12] = [
+    "data",
+    "items",
+    "results",
+    "records",
+    "values",
+    "entries",
+    "list",
+    "rows",
+    "resources",
+    "content",
+    "objects",
+    "elements",
+];
 /// Objects in a page that say where it stands.
 const ABOUT: [&str; 14] = [
-    "meta", "paging", "pagination", "page", "page_info", "pageinfo", "links", "_links", "response_metadata", "metadata",
-    "result_info", "next", "pages", "cursors",
+    "meta",
+    "paging",
+    "pagination",
+    "page",
+    "page_info",
+    "pageinfo",
+    "links",
+    "_links",
+    "response_metadata",
+    "metadata",
+    "result_info",
+    "next",
+    "pages",
+    "cursors",
 ];
 
 /// How an operation gives its pages; nothing when it gives one answer.
@@ -82,16 +177,34 @@ pub(crate) fn detect(plan: &Plan<'_>, operation: &Operation) -> Option<Paging> {
     let items_field = ("items", items.clone());
     if let Some(parameter) = named(&CURSORS) {
         if let Some(next) = page.find(&NEXT_CURSORS, is_cursor) {
-            return Some(Paging { function: "cursorPages", fields: vec![items_field, ("parameter", parameter), ("next", next)], item });
+            return Some(Paging {
+                function: "cursorPages",
+                fields: vec![items_field, ("parameter", parameter), ("next", next)],
+                item,
+            });
         }
-        let more = page.find(&["has_more", "hasmore", "has_next", "hasnext", "has_next_page", "hasnextpage"], |k| matches!(k, Kind::Boolean));
+        let more = page
+            .find(&["has_more", "hasmore", "has_next", "hasnext", "has_next_page", "hasnextpage"], |k| {
+                matches!(k, Kind::Boolean)
+            });
         let by_last = small(&parameter).contains("after") && page.item_has("id");
         if let (Some(more), true) = (more, by_last) {
-            let fields = vec![items_field, ("parameter", parameter), ("last", "id".to_owned()), ("more", more)];
+            let fields =
+                vec![items_field, ("parameter", parameter), ("last", "id".to_owned()), ("more", more)];
             return Some(Paging { function: "cursorPages", fields, item });
         }
     }
-    let links = ["next", "next_url", "nexturl", "next_page_uri", "next_page_url", "nextpageurl", "next_link", "nextlink", "@odata.nextlink"];
+    let links = [
+        "next",
+        "next_url",
+        "nexturl",
+        "next_page_uri",
+        "next_page_url",
+        "nextpageurl",
+        "next_link",
+        "nextlink",
+        "@odata.nextlink",
+    ];
     let link = page.find(&links, |kind| matches!(kind, Kind::String(_)));
     let number = named(&NUMBERS);
     if let Some(parameter) = number {
@@ -140,7 +253,8 @@ fn extensions(plan: &Plan<'_>, operation: &Operation, page: &Page<'_, '_>) -> Op
     if let Some(Value::Object(said)) = of("x-speakeasy-pagination") {
         let input = |kind: &str| {
             let inputs = said.get("inputs")?.as_array()?;
-            let found = inputs.iter().find(|input| input.get("type").and_then(Value::as_str) == Some(kind))?;
+            let found =
+                inputs.iter().find(|input| input.get("type").and_then(Value::as_str) == Some(kind))?;
             found.get("name")?.as_str().map(str::to_owned)
         };
         let output = |name: &str| {
@@ -168,7 +282,11 @@ fn extensions(plan: &Plan<'_>, operation: &Operation, page: &Page<'_, '_>) -> Op
         let next = said.get("nextLinkName")?.as_str()?.to_owned();
         let items = said.get("itemName").and_then(Value::as_str).unwrap_or("value").to_owned();
         let item = item_at(&items)?;
-        return Some(Paging { function: "linkedPages", fields: vec![("items", items), ("next", next)], item });
+        return Some(Paging {
+            function: "linkedPages",
+            fields: vec![("items", items), ("next", next)],
+            item,
+        });
     }
     None
 }
@@ -191,7 +309,10 @@ fn starts_at_zero(plan: &Plan<'_>, operation: &Operation, name: &str) -> bool {
         let schema = plan.schema(plan.api.resolve(parameter.schema));
         let zero = |value: Option<&Value>| value.and_then(Value::as_f64) == Some(0.0);
         let text = parameter.description.as_deref().unwrap_or_default().to_ascii_lowercase();
-        zero(schema.default.as_deref()) || text.contains("zero-based") || text.contains("0-based") || text.contains("zero based")
+        zero(schema.default.as_deref())
+            || text.contains("zero-based")
+            || text.contains("0-based")
+            || text.contains("zero based")
     })
 }
 
@@ -226,7 +347,8 @@ impl<'p, 'a> Page<'p, 'a> {
     fn properties(&self, id: SchemaId, found: &mut Vec<(Box<str>, SchemaId)>, depth: usize) {
         let Some(depth) = depth.checked_sub(1) else { return };
         match &self.plan.schema(self.plan.api.resolve(id)).kind {
-            Kind::Object(object) => found.extend(object.properties.iter().filter(|p| !p.implied).map(|p| (p.name.clone(), p.schema))),
+            Kind::Object(object) => found
+                .extend(object.properties.iter().filter(|p| !p.implied).map(|p| (p.name.clone(), p.schema))),
             Kind::Intersection(parts) => parts.iter().for_each(|&part| self.properties(part, found, depth)),
             _ => {}
         }
@@ -279,7 +401,10 @@ impl<'p, 'a> Page<'p, 'a> {
     fn find(&self, names: &[&str], fits: impl Fn(&Kind) -> bool) -> Option<String> {
         names.iter().find_map(|name| {
             let last = |path: &str| small(path.rsplit('.').next().unwrap_or(path));
-            self.fields.iter().find(|(path, id)| last(path) == *name && fits(self.kind(*id))).map(|(path, _)| path.clone())
+            self.fields
+                .iter()
+                .find(|(path, id)| last(path) == *name && fits(self.kind(*id)))
+                .map(|(path, _)| path.clone())
         })
     }
 }

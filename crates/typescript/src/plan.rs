@@ -17,6 +17,12 @@ pub(crate) enum Way {
     Write,
 }
 
+/// Properties of schemas, with the values that discriminators give them.
+type Tags = HashMap<SchemaId, Vec<Tag>>;
+
+/// A property and the values that mean a schema.
+pub(crate) type Tag = (Box<str>, Vec<Box<str>>);
+
 /// Decisions about a document.
 pub(crate) struct Plan<'a> {
     pub(crate) api: &'a Api,
@@ -35,7 +41,7 @@ pub(crate) struct Plan<'a> {
     /// Names of what is sent, where a schema has two forms.
     inputs: HashMap<SchemaId, String>,
     /// Values that a discriminator gives a property of a schema.
-    tags: HashMap<SchemaId, Vec<(Box<str>, Vec<Box<str>>)>>,
+    tags: Tags,
     /// Steps from one named schema to another that would lead back without an object between.
     cut: HashSet<(SchemaId, SchemaId)>,
 }
@@ -73,7 +79,8 @@ impl<'a> Plan<'a> {
             }
         }
         for &id in api.named() {
-            let forms: Vec<(Way, String)> = plan.forms(id).into_iter().map(|(way, name)| (way, name.to_owned())).collect();
+            let forms: Vec<(Way, String)> =
+                plan.forms(id).into_iter().map(|(way, name)| (way, name.to_owned())).collect();
             plan.models.extend(forms.into_iter().map(|(way, name)| (name, (id, way))));
         }
         plan
@@ -129,7 +136,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Properties of a schema whose values discriminators say.
-    pub(crate) fn tags(&self, id: SchemaId) -> &[(Box<str>, Vec<Box<str>>)] {
+    pub(crate) fn tags(&self, id: SchemaId) -> &[Tag] {
         self.tags.get(&id).map_or(&[], Vec::as_slice)
     }
 
@@ -199,7 +206,11 @@ fn reached(api: &Api) -> (Vec<bool>, Vec<bool>) {
     (marked(api, read), marked(api, write))
 }
 
-fn called<'a>(operations: impl Iterator<Item = &'a Operation>, read: &mut Vec<SchemaId>, write: &mut Vec<SchemaId>) {
+fn called<'a>(
+    operations: impl Iterator<Item = &'a Operation>,
+    read: &mut Vec<SchemaId>,
+    write: &mut Vec<SchemaId>,
+) {
     for operation in operations {
         read.extend(body_schemas(operation.body.as_ref()));
         write.extend(operation.responses.iter().flat_map(response_schemas));
@@ -263,8 +274,8 @@ fn differing(api: &Api) -> Vec<bool> {
 }
 
 /// What discriminators say of their variants: of each schema, the property and the values that mean it.
-fn tags(api: &Api) -> HashMap<SchemaId, Vec<(Box<str>, Vec<Box<str>>)>> {
-    let mut found: HashMap<SchemaId, Vec<(Box<str>, Vec<Box<str>>)>> = HashMap::new();
+fn tags(api: &Api) -> Tags {
+    let mut found: Tags = HashMap::new();
     for (owner, schema) in api.schemas() {
         let Some(discriminator) = &schema.discriminator else { continue };
         for (value, target) in &discriminator.mapping {

@@ -163,7 +163,9 @@ impl Out {
                 let names = Type::Union(names.iter().cloned().map(Type::Text).collect());
                 let names = Type::union([names]);
                 match &names {
-                    Type::Union(types) if !fits(&names, WIDTH.saturating_sub(indent + 2)) => self.variants(types, indent + 2),
+                    Type::Union(types) if !fits(&names, WIDTH.saturating_sub(indent + 2)) => {
+                        self.variants(types, indent + 2)
+                    }
                     one => self.of(one, indent + 2, 0),
                 }
                 self.line(indent);
@@ -208,7 +210,11 @@ impl Out {
 
     /// A union at the beginning of a line: on that line if it fits, else a line for each variant.
     fn lines_of(&mut self, of: &Type, types: &[Type], indent: usize, after: usize) {
-        if fits(of, WIDTH.saturating_sub(indent + after)) { self.of(of, indent, after) } else { self.variants(types, indent) }
+        if fits(of, WIDTH.saturating_sub(indent + after)) {
+            self.of(of, indent, after)
+        } else {
+            self.variants(types, indent)
+        }
     }
 
     /// Each variant on a line with a bar before it.
@@ -265,7 +271,9 @@ impl Out {
         }
         self.push("(");
         match each {
-            Type::Union(types) if !hugs(types) && !fits(each, WIDTH.saturating_sub(self.column + after + 1)) => {
+            Type::Union(types)
+                if !hugs(types) && !fits(each, WIDTH.saturating_sub(self.column + after + 1)) =>
+            {
                 self.line(indent + 2);
                 self.variants(types, indent + 2);
                 self.line(indent);
@@ -417,7 +425,10 @@ fn flat_object(object: &Object, out: &mut String, columns: usize) -> bool {
         return width(out) <= columns;
     }
     // Where everything must be on one line, everything is.
-    if columns < usize::MAX && (object.members.len() > 3 || object.members.iter().any(|m| !m.doc.is_empty() || matches!(m.of, Type::Object(_)))) {
+    if columns < usize::MAX
+        && (object.members.len() > 3
+            || object.members.iter().any(|m| !m.doc.is_empty() || matches!(m.of, Type::Object(_))))
+    {
         return false;
     }
     out.push_str("{ ");
@@ -470,7 +481,8 @@ fn comment_lines(doc: &Doc, columns: usize) -> Vec<String> {
         if begins.starts_with("```") || begins.starts_with("~~~") {
             in_code = !in_code;
         }
-        let as_it_is = in_code || begins.starts_with('|') || line.starts_with("    ") || width(line) <= columns;
+        let as_it_is =
+            in_code || begins.starts_with('|') || line.starts_with("    ") || width(line) <= columns;
         if as_it_is { lines.push(clean(line)) } else { wrap(line, columns, &mut lines) }
     }
     lines.dedup_by(|a, b| a.is_empty() && b.is_empty());
@@ -484,7 +496,11 @@ fn comment_lines(doc: &Doc, columns: usize) -> Vec<String> {
 /// Without what would end a line for TypeScript but not for us, or that nobody sees.
 fn clean(line: &str) -> String {
     if line.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
-        line.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect::<String>().trim_end().to_owned()
+        line.chars()
+            .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+            .collect::<String>()
+            .trim_end()
+            .to_owned()
     } else {
         line.to_owned()
     }
@@ -494,7 +510,8 @@ fn wrap(line: &str, columns: usize, lines: &mut Vec<String>) {
     let lead: String = line.chars().take_while(|c| c.is_whitespace()).collect();
     let mark = line.trim_start();
     // What continues an item of a list stands below its text.
-    let hang = if mark.starts_with("- ") || mark.starts_with("* ") { format!("{lead}  ") } else { lead.clone() };
+    let hang =
+        if mark.starts_with("- ") || mark.starts_with("* ") { format!("{lead}  ") } else { lead.clone() };
     let mut current = lead;
     let mut empty = true;
     for word in line.split_whitespace() {

@@ -168,7 +168,11 @@ fn test_compiler() -> Value {
 fn changelog(plan: &Plan<'_>) -> String {
     let version = plan.api.info.version.trim();
     let of = if version.is_empty() { String::new() } else { format!(" (API {version})") };
-    format!("# Changelog\n\n## {}\n\n- First version, generated from {}{of}.\n", plan.version(), plan.name.title)
+    format!(
+        "# Changelog\n\n## {}\n\n- First version, generated from {}{of}.\n",
+        plan.version(),
+        plan.name.title
+    )
 }
 
 fn license(plan: &Plan<'_>) -> Option<String> {

@@ -18,7 +18,11 @@ pub(crate) fn readme(plan: &Plan<'_>, groups: &Groups<'_, '_>) -> String {
     let mut text = String::new();
     let name = &plan.name;
     let package = plan.package();
-    let _ = writeln!(text, "# {package}\n\nTypeScript client of {}, with every operation as a typed method.\n", name.title);
+    let _ = writeln!(
+        text,
+        "# {package}\n\nTypeScript client of {}, with every operation as a typed method.\n",
+        name.title
+    );
     text.push_str("- No dependencies: it uses the platform's `fetch`. Node 20 or newer, Deno, Bun, workers and browsers.\n");
     text.push_str("- Retries with backoff, timeouts, typed errors, and whatever else is below, in ES modules that bundlers can shake.\n\n");
     let _ = writeln!(text, "## Install\n\n```sh\nnpm install {package}\n```\n");
@@ -48,7 +52,11 @@ pub(crate) fn reference(plan: &Plan<'_>, groups: &Groups<'_, '_>) -> String {
         for method in methods {
             let operation = method.operation;
             let call = format!("{}.{}.{}", plan.name.variable, group.property, method.name);
-            let mut line = format!("- `{call}()` · `{} {}`", operation.method.to_uppercase(), operation.path.replace('`', "'"));
+            let mut line = format!(
+                "- `{call}()` · `{} {}`",
+                operation.method.to_uppercase(),
+                operation.path.replace('`', "'")
+            );
             let summary = operation.summary.as_deref().unwrap_or_default();
             let summary = summary.split_whitespace().collect::<Vec<_>>().join(" ");
             if !summary.is_empty() {
@@ -75,7 +83,8 @@ fn code(text: &mut String, lines: &str) {
 
 /// A call as it is written in an example.
 fn call(plan: &Plan<'_>, group: &Group, method: &Method<'_>) -> String {
-    let mut arguments: Vec<String> = example_arguments(plan, method, None).iter().map(crate::code::Code::flat).collect();
+    let mut arguments: Vec<String> =
+        example_arguments(plan, method, None).iter().map(crate::code::Code::flat).collect();
     while arguments.last().is_some_and(|last| last == "undefined" || last == "{}") {
         arguments.pop();
     }
@@ -92,7 +101,11 @@ fn pick<'g, 'a>(
         let needed = method.parameters.iter().filter(|p| p.required).count();
         let path = method.operation.parameters.iter().filter(|p| p.place == In::Path).count();
         let dull = matches!(method.answer.of, crate::ty::Type::Word(_));
-        needed * 2 + path + usize::from(method.body.is_some()) * 2 + usize::from(method.operation.deprecated) * 9 + usize::from(dull) * 3
+        needed * 2
+            + path
+            + usize::from(method.body.is_some()) * 2
+            + usize::from(method.operation.deprecated) * 9
+            + usize::from(dull) * 3
     };
     all.filter(|(_, method)| fits(method)).min_by_key(|(_, method)| cost(method))
 }
@@ -110,12 +123,15 @@ fn usage(plan: &Plan<'_>, groups: &Groups<'_, '_>, text: &mut String) {
         package = quoted(plan.package()),
         variable = name.variable,
     );
-    let first = pick(groups, |m| m.operation.method == "get" && m.answer.form == Form::Auto).or_else(|| pick(groups, |_| true));
+    let first = pick(groups, |m| m.operation.method == "get" && m.answer.form == Form::Auto)
+        .or_else(|| pick(groups, |_| true));
     if let Some((group, method)) = first {
         let _ = write!(lines, "\nconst answer = await {};\n", call(plan, group, method));
         lines.push_str("console.log(answer);\n");
     }
-    let second = pick(groups, |m| m.operation.method == "post" && m.body.as_ref().is_some_and(|b| b.codec == Codec::Json && b.required));
+    let second = pick(groups, |m| {
+        m.operation.method == "post" && m.body.as_ref().is_some_and(|b| b.codec == Codec::Json && b.required)
+    });
     if let Some((group, method)) = second {
         let line = call(plan, group, method);
         if line.len() < 120 {
@@ -123,7 +139,9 @@ fn usage(plan: &Plan<'_>, groups: &Groups<'_, '_>, text: &mut String) {
         }
     }
     code(text, &lines);
-    text.push_str("Names on the wire are kept as the API has them, so its own documentation applies as it is.\n\n");
+    text.push_str(
+        "Names on the wire are kept as the API has them, so its own documentation applies as it is.\n\n",
+    );
 }
 
 fn credentials(plan: &Plan<'_>, text: &mut String) {
@@ -134,7 +152,9 @@ fn credentials(plan: &Plan<'_>, text: &mut String) {
     for credentials in &plan.credentials {
         for (option, variable) in &credentials.options {
             let sent = match &credentials.kind {
-                CredentialKind::ApiKey(place, name) => format!("{} `{name}`", format!("{place:?}").to_lowercase()),
+                CredentialKind::ApiKey(place, name) => {
+                    format!("{} `{name}`", format!("{place:?}").to_lowercase())
+                }
                 CredentialKind::Basic => "`Authorization: Basic`".to_owned(),
                 CredentialKind::Token(scheme, _) => format!("`Authorization: {scheme}`"),
             };
@@ -145,53 +165,78 @@ fn credentials(plan: &Plan<'_>, text: &mut String) {
     let oauth = plan.credentials.iter().find(|c| matches!(c.kind, CredentialKind::Token(_, true)));
     if let Some((option, _)) = oauth.and_then(|c| c.options.first()) {
         text.push_str("OAuth 2 tokens are got, kept and renewed by what you pass; a request that is refused with 401 is made once more with a new one.\n\n");
-        code(text, &format!(
-            "import {{ clientCredentials, {class} }} from {package};\n\nconst {variable} = new {class}({{\n  {option}: clientCredentials({{\n    tokenUrl: \"https://…/oauth/token\",\n    clientId: \"…\",\n    clientSecret: \"…\",\n  }}),\n}});",
-            class = plan.name.class,
-            package = quoted(plan.package()),
-            variable = plan.name.variable,
-        ));
-        text.push_str("For people there are `pkce`, `authorizationUrl`, `exchangeCode` and `refreshing`.\n\n");
+        code(
+            text,
+            &format!(
+                "import {{ clientCredentials, {class} }} from {package};\n\nconst {variable} = new {class}({{\n  {option}: clientCredentials({{\n    tokenUrl: \"https://…/oauth/token\",\n    clientId: \"…\",\n    clientSecret: \"…\",\n  }}),\n}});",
+                class = plan.name.class,
+                package = quoted(plan.package()),
+                variable = plan.name.variable,
+            ),
+        );
+        text.push_str(
+            "For people there are `pkce`, `authorizationUrl`, `exchangeCode` and `refreshing`.\n\n",
+        );
     }
 }
 
 fn errors(plan: &Plan<'_>, groups: &Groups<'_, '_>, text: &mut String) {
     text.push_str("## Errors\n\n");
-    let Some((group, method)) = pick(groups, |m| !m.failures.is_empty()).or_else(|| pick(groups, |_| true)) else { return };
+    let Some((group, method)) = pick(groups, |m| !m.failures.is_empty()).or_else(|| pick(groups, |_| true))
+    else {
+        return;
+    };
     let call = call(plan, group, method);
-    code(text, &format!(
-        "import {{ ApiError, NotFoundError }} from {};\n\ntry {{\n  await {call};\n}} catch (error) {{\n  if (error instanceof NotFoundError) console.log(\"there is none\");\n  else if (error instanceof ApiError) console.log(error.status, error.body, error.requestId);\n  else throw error;\n}}",
-        quoted(plan.package()),
-    ));
+    code(
+        text,
+        &format!(
+            "import {{ ApiError, NotFoundError }} from {};\n\ntry {{\n  await {call};\n}} catch (error) {{\n  if (error instanceof NotFoundError) console.log(\"there is none\");\n  else if (error instanceof ApiError) console.log(error.status, error.body, error.requestId);\n  else throw error;\n}}",
+            quoted(plan.package()),
+        ),
+    );
     text.push_str(
         "`ConnectionError`, `TimeoutError`, `AbortError` and `ResponseFormatError` say that no usable answer came. All extend `RequestError`.\n\n\
          Failures that the API documents can be values instead, with the types of their bodies:\n\n",
     );
-    code(text, &format!(
-        "const result = await {call}.result();\nif (result.ok) console.log(result.data);\nelse console.log(result.error.status, result.error.body);",
-    ));
+    code(
+        text,
+        &format!(
+            "const result = await {call}.result();\nif (result.ok) console.log(result.data);\nelse console.log(result.error.status, result.error.body);",
+        ),
+    );
 }
 
 fn pages(plan: &Plan<'_>, groups: &Groups<'_, '_>, text: &mut String) {
     let Some((group, method)) = pick(groups, |m| m.pages.is_some()) else { return };
     let call = call(plan, group, method);
-    text.push_str("## Pages\n\nA list is a promise of its first page and an iterator over the items of all pages.\n\n");
-    code(text, &format!(
-        "for await (const item of {call}) console.log(item);\n\nconst firstHundred = await {call}.toArray(100);\nfor await (const page of {call}.pages()) console.log(page);",
-    ));
+    text.push_str(
+        "## Pages\n\nA list is a promise of its first page and an iterator over the items of all pages.\n\n",
+    );
+    code(
+        text,
+        &format!(
+            "for await (const item of {call}) console.log(item);\n\nconst firstHundred = await {call}.toArray(100);\nfor await (const page of {call}.pages()) console.log(page);",
+        ),
+    );
 }
 
 fn streams(plan: &Plan<'_>, groups: &Groups<'_, '_>, text: &mut String) {
     let streams = |m: &Method<'_>| m.streams.is_some() || matches!(m.answer.form, Form::Events | Form::Lines);
     let Some((group, method)) = pick(groups, streams) else { return };
     let plain = call(plan, group, method);
-    let call = if method.streams.is_some() { plain.replacen(&format!(".{}(", method.name), &format!(".{}Stream(", method.name), 1) } else { plain };
+    let call = if method.streams.is_some() {
+        plain.replacen(&format!(".{}(", method.name), &format!(".{}Stream(", method.name), 1)
+    } else {
+        plain
+    };
     text.push_str("## Streams\n\nLeaving the loop ends the connection.\n\n");
     code(text, &format!("for await (const event of {call}) console.log(event);"));
 }
 
 fn uploads(plan: &Plan<'_>, groups: &Groups<'_, '_>, text: &mut String) {
-    let upload = pick(groups, |m| m.body.as_ref().is_some_and(|b| b.required && matches!(b.codec, Codec::Multipart | Codec::Binary)));
+    let upload = pick(groups, |m| {
+        m.body.as_ref().is_some_and(|b| b.required && matches!(b.codec, Codec::Multipart | Codec::Binary))
+    });
     let download = pick(groups, |m| m.answer.form == Form::Blob);
     if upload.is_none() && download.is_none() {
         return;
@@ -211,38 +256,57 @@ fn uploads(plan: &Plan<'_>, groups: &Groups<'_, '_>, text: &mut String) {
 fn settings(plan: &Plan<'_>, text: &mut String) {
     let class = &plan.name.class;
     text.push_str("## Retries, timeouts, hooks\n\n");
-    code(text, &format!(
-        "import {{ {class}, rateLimited }} from {};\n\nconst {} = new {class}({{\n  timeoutMs: 10_000,\n  retry: {{ maxRetries: 5 }},\n  headers: {{ \"X-Team\": \"billing\" }},\n  hooks: {{ onRetry: ({{ request, delayMs }}) => console.log(request.url, delayMs) }},\n  fetch: rateLimited({{ requests: 10, periodMs: 1_000, concurrency: 4 }}),\n}});",
-        quoted(plan.package()),
-        plan.name.variable,
-    ));
+    code(
+        text,
+        &format!(
+            "import {{ {class}, rateLimited }} from {};\n\nconst {} = new {class}({{\n  timeoutMs: 10_000,\n  retry: {{ maxRetries: 5 }},\n  headers: {{ \"X-Team\": \"billing\" }},\n  hooks: {{ onRetry: ({{ request, delayMs }}) => console.log(request.url, delayMs) }},\n  fetch: rateLimited({{ requests: 10, periodMs: 1_000, concurrency: 4 }}),\n}});",
+            quoted(plan.package()),
+            plan.name.variable,
+        ),
+    );
     text.push_str(
         "Connection errors and the statuses 408, 425, 429, 500, 502, 503 and 504 are tried again where repeating is safe: twice, \
          with exponential backoff and jitter, or when `Retry-After` says. Calls that are not safe to repeat are only tried again after \
          429, or when they carry an idempotency key. Each call takes the same options, and a signal:\n\n",
     );
-    code(text, &format!("{}.request({{ method: \"GET\", path: \"/anything\", options: {{ signal: AbortSignal.timeout(1_000) }} }});", plan.name.variable));
+    code(
+        text,
+        &format!(
+            "{}.request({{ method: \"GET\", path: \"/anything\", options: {{ signal: AbortSignal.timeout(1_000) }} }});",
+            plan.name.variable
+        ),
+    );
 }
 
 fn bundles(plan: &Plan<'_>, groups: &Groups<'_, '_>, text: &mut String) {
     let Some((group, _)) = groups.first() else { return };
     text.push_str("## Small bundles\n\nA resource can be used alone; the others are not bundled then.\n\n");
-    code(text, &format!(
-        "import {{ Client, configure, {class} }} from {package};\n\nconst {property} = new {class}(new Client(configure()));",
-        class = group.class,
-        package = quoted(plan.package()),
-        property = if crate::words::is_reserved(&group.property) { "resource" } else { &group.property },
-    ));
+    code(
+        text,
+        &format!(
+            "import {{ Client, configure, {class} }} from {package};\n\nconst {property} = new {class}(new Client(configure()));",
+            class = group.class,
+            package = quoted(plan.package()),
+            property = if crate::words::is_reserved(&group.property) { "resource" } else { &group.property },
+        ),
+    );
 }
 
 fn mock(plan: &Plan<'_>, groups: &Groups<'_, '_>, text: &mut String) {
-    let Some((group, method)) = pick(groups, |m| m.operation.method == "get").or_else(|| pick(groups, |_| true)) else { return };
+    let Some((group, method)) =
+        pick(groups, |m| m.operation.method == "get").or_else(|| pick(groups, |_| true))
+    else {
+        return;
+    };
     text.push_str("## Tests without the service\n\n`/mock` is a server made of the API's description. It refuses requests that break the contract.\n\n");
-    code(text, &format!(
-        "import {{ createMock }} from \"{package}/mock\";\n\nconst {{ fetch, requests }} = createMock();\nconst {variable} = new {class}({{ fetch }});\nawait {call};\nconsole.log(requests.length);",
-        package = plan.package(),
-        variable = plan.name.variable,
-        class = plan.name.class,
-        call = call(plan, group, method),
-    ));
+    code(
+        text,
+        &format!(
+            "import {{ createMock }} from \"{package}/mock\";\n\nconst {{ fetch, requests }} = createMock();\nconst {variable} = new {class}({{ fetch }});\nawait {call};\nconsole.log(requests.length);",
+            package = plan.package(),
+            variable = plan.name.variable,
+            class = plan.name.class,
+            call = call(plan, group, method),
+        ),
+    );
 }

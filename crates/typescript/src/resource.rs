@@ -4,6 +4,7 @@ mod call;
 
 use openapi::api::{In, Status};
 
+use crate::Named;
 use crate::code::Imports;
 use crate::models::declare;
 use crate::names::Group;
@@ -12,7 +13,6 @@ use crate::plan::Plan;
 use crate::print::{Out, WIDTH, flat, width};
 use crate::ty::{Doc, Member, Object, Type};
 use crate::words::{type_name, words};
-use crate::Named;
 
 /// What a file is made of while it grows.
 pub(super) struct File<'p, 'a> {
@@ -27,7 +27,11 @@ pub(super) struct File<'p, 'a> {
 }
 
 /// A group's file: path, text, and what its methods are called.
-pub(crate) fn resource(plan: &mut Plan<'_>, group: &Group, made: &[Method<'_>]) -> (String, String, Vec<Named>) {
+pub(crate) fn resource(
+    plan: &mut Plan<'_>,
+    group: &Group,
+    made: &[Method<'_>],
+) -> (String, String, Vec<Named>) {
     // Names are claimed before anything is written, because claiming changes the plan.
     let names: Vec<TypeNamesOf> = made.iter().map(|method| TypeNamesOf::claim(plan, group, method)).collect();
     let mut file = File {
@@ -51,7 +55,8 @@ pub(crate) fn resource(plan: &mut Plan<'_>, group: &Group, made: &[Method<'_>]) 
     file.class.line(0);
     file.class.push("}");
     file.class.line(0);
-    let text = format!("{}{}{}{}", plan_head(file.plan), file.imports.text(), file.class.text, file.types.text);
+    let text =
+        format!("{}{}{}{}", plan_head(file.plan), file.imports.text(), file.class.text, file.types.text);
     (format!("src/resources/{}.ts", group.file), text, file.named)
 }
 
@@ -60,7 +65,9 @@ pub(crate) fn plan_head(plan: &Plan<'_>) -> String {
     let version = plan.api.info.version.split_whitespace().collect::<Vec<_>>().join(" ");
     let version = if version.is_empty() { String::new() } else { format!(" {version}") };
     let title = plan.name.title.replace("*/", "* /");
-    format!("// Generated from {title}{version}. Changes to this file are lost when it is generated again.\n\n")
+    format!(
+        "// Generated from {title}{version}. Changes to this file are lost when it is generated again.\n\n"
+    )
 }
 
 /// Names of the types that belong to a method.
@@ -85,7 +92,11 @@ impl TypeNamesOf {
             params: (!method.parameters.is_empty()).then(|| claim("Params")),
             body: method.body.as_ref().filter(|b| deserves_name(&b.of)).map(|_| claim("Body")),
             answer: deserves_name(&method.answer.of).then(|| {
-                claim(if matches!(method.answer.form, Form::Events | Form::Lines) { "Event" } else { "Response" })
+                claim(if matches!(method.answer.form, Form::Events | Form::Lines) {
+                    "Event"
+                } else {
+                    "Response"
+                })
             }),
             event: method.streams.as_ref().filter(|s| deserves_name(&s.answer.of)).map(|_| claim("Event")),
             item: method.pages.as_ref().filter(|p| deserves_name(&p.item)).map(|_| claim("Item")),
@@ -143,7 +154,11 @@ impl File<'_, '_> {
     fn method(&mut self, method: &Method<'_>, names: &TypeNamesOf) {
         let item = method.pages.as_ref().map(|pages| match &names.item {
             Some(name) => {
-                self.declare(name, &Doc { text: format!("An item of `{}`.", method.name), tags: Vec::new() }, pages.item.clone());
+                self.declare(
+                    name,
+                    &Doc { text: format!("An item of `{}`.", method.name), tags: Vec::new() },
+                    pages.item.clone(),
+                );
                 Type::Name(name.clone())
             }
             None => {
@@ -152,7 +167,9 @@ impl File<'_, '_> {
             }
         });
         let mut whole = method.answer.clone();
-        if let (Some(pages), Some(Type::Name(name))) = (&method.pages, item.as_ref().filter(|_| names.item.is_some())) {
+        if let (Some(pages), Some(Type::Name(name))) =
+            (&method.pages, item.as_ref().filter(|_| names.item.is_some()))
+        {
             whole.of.replace_items(&pages.item, name);
         }
         let answer = self.answer(&whole, names.answer.as_deref());
@@ -249,7 +266,12 @@ impl File<'_, '_> {
     }
 
     /// Arguments: what the path needs, the body, other parameters, options.
-    fn arguments(&mut self, method: &Method<'_>, signature: &Signature<'_>, streams: Option<&Streams>) -> Vec<String> {
+    fn arguments(
+        &mut self,
+        method: &Method<'_>,
+        signature: &Signature<'_>,
+        streams: Option<&Streams>,
+    ) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         let mut seen: Vec<&str> = Vec::new();
         for part in &method.path {
@@ -264,7 +286,9 @@ impl File<'_, '_> {
         let params_required = method.parameters.iter().any(|p| p.required);
         if let (Some(body), Some(of)) = (&method.body, &signature.body) {
             let of = match streams {
-                Some(streams) if streams.by_property => Type::Without(Box::new(of.clone()), vec!["stream".to_owned()]),
+                Some(streams) if streams.by_property => {
+                    Type::Without(Box::new(of.clone()), vec!["stream".to_owned()])
+                }
                 _ => of.clone(),
             };
             found.push(if body.required {
@@ -276,7 +300,11 @@ impl File<'_, '_> {
             });
         }
         if let Some(name) = &signature.names.params {
-            found.push(if params_required { format!("params: {name}") } else { format!("params: {name} = {{}}") });
+            found.push(if params_required {
+                format!("params: {name}")
+            } else {
+                format!("params: {name} = {{}}")
+            });
         }
         found.push("options?: RequestOptions".to_owned());
         found
@@ -328,7 +356,11 @@ impl File<'_, '_> {
             self.import_names(body);
             arguments.push(flat(body));
         }
-        Type::Name(if arguments.is_empty() { class.to_owned() } else { format!("{class}<{}>", arguments.join(", ")) })
+        Type::Name(if arguments.is_empty() {
+            class.to_owned()
+        } else {
+            format!("{class}<{}>", arguments.join(", "))
+        })
     }
 
     fn params(&mut self, method: &Method<'_>, name: &str) {

@@ -18,7 +18,19 @@ macro_rules! modules {
 }
 
 const MODULES: &[Module] = modules![
-    "auth", "body", "client", "errors", "mock", "oauth", "pagination", "promise", "rate-limit", "resource", "retry", "stream", "url",
+    "auth",
+    "body",
+    "client",
+    "errors",
+    "mock",
+    "oauth",
+    "pagination",
+    "promise",
+    "rate-limit",
+    "resource",
+    "retry",
+    "stream",
+    "url",
     "webhooks",
 ];
 
@@ -29,7 +41,8 @@ const OPTIONAL: [&str; 4] = ["oauth", "pagination", "stream", "webhooks"];
 pub(crate) fn used(plan: &Plan<'_>, files: &[File]) -> Vec<&'static str> {
     let imported = |name: &str| files.iter().any(|file| file.text.contains(&format!("/runtime/{name}.js\"")));
     let schemes = &plan.api.security_schemes;
-    let oauth = schemes.iter().any(|s| matches!(s.scheme, Scheme::OAuth2 { .. } | Scheme::OpenIdConnect { .. }));
+    let oauth =
+        schemes.iter().any(|s| matches!(s.scheme, Scheme::OAuth2 { .. } | Scheme::OpenIdConnect { .. }));
     MODULES
         .iter()
         .map(|module| module.name)

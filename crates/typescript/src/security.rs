@@ -47,8 +47,12 @@ pub(crate) fn credentials(plan: &Plan<'_>) -> Vec<Credentials> {
     for (index, scheme) in plan.api.security_schemes.iter().enumerate() {
         let (kind, plain): (CredentialKind, &[&str]) = match &scheme.scheme {
             Scheme::ApiKey { name, place } => (CredentialKind::ApiKey(*place, name.clone()), &["apiKey"]),
-            Scheme::Http { scheme, .. } if scheme == "basic" => (CredentialKind::Basic, &["username", "password"]),
-            Scheme::Http { scheme, .. } if scheme == "bearer" => (CredentialKind::Token("Bearer".to_owned(), false), &["token"]),
+            Scheme::Http { scheme, .. } if scheme == "basic" => {
+                (CredentialKind::Basic, &["username", "password"])
+            }
+            Scheme::Http { scheme, .. } if scheme == "bearer" => {
+                (CredentialKind::Token("Bearer".to_owned(), false), &["token"])
+            }
             Scheme::Http { scheme, .. } => (CredentialKind::Token(scheme.clone(), false), &["token"]),
             Scheme::OAuth2 { .. } | Scheme::OpenIdConnect { .. } => {
                 (CredentialKind::Token("Bearer".to_owned(), true), &["accessToken"])
@@ -123,7 +127,9 @@ impl Plan<'_> {
                 lists.push(names);
             }
         }
-        Code::List(lists.into_iter().map(|names| Code::List(names.into_iter().map(Code::Raw).collect())).collect())
+        Code::List(
+            lists.into_iter().map(|names| Code::List(names.into_iter().map(Code::Raw).collect())).collect(),
+        )
     }
 }
 

@@ -131,7 +131,9 @@ impl Type {
         match self {
             Type::Object(object) => !object.members.is_empty(),
             Type::Array(of) => of.has_object(),
-            Type::Tuple(items, rest) => items.iter().any(Type::has_object) || rest.as_ref().is_some_and(|r| r.has_object()),
+            Type::Tuple(items, rest) => {
+                items.iter().any(Type::has_object) || rest.as_ref().is_some_and(|r| r.has_object())
+            }
             Type::Union(types) | Type::Intersection(types) => types.iter().any(Type::has_object),
             _ => false,
         }
@@ -143,7 +145,9 @@ impl Type {
             Type::Array(of) if **of == *item => **of = Type::Name(name.to_owned()),
             Type::Array(of) => of.replace_items(item, name),
             Type::Object(object) => object.members.iter_mut().for_each(|m| m.of.replace_items(item, name)),
-            Type::Union(types) | Type::Intersection(types) => types.iter_mut().for_each(|t| t.replace_items(item, name)),
+            Type::Union(types) | Type::Intersection(types) => {
+                types.iter_mut().for_each(|t| t.replace_items(item, name))
+            }
             _ => {}
         }
     }
@@ -173,7 +177,8 @@ fn push_new(flat: &mut Vec<Type>, each: Type, null: &mut bool) {
         Type::Word("null") => *null = true,
         Type::Word("never") => {}
         // Only small types are compared with all others: comparing thousands of variants would take their square.
-        Type::Word(_) | Type::Text(_) | Type::Literal(_) | Type::Name(_) if flat.len() < 200 && flat.contains(&each) => {}
+        Type::Word(_) | Type::Text(_) | Type::Literal(_) | Type::Name(_)
+            if flat.len() < 200 && flat.contains(&each) => {}
         other if flat.len() < 50 && flat.contains(&other) => {}
         other => flat.push(other),
     }

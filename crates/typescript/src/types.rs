@@ -69,7 +69,9 @@ impl<'a> Types<'a> {
             Kind::Boolean => Type::Word("boolean"),
             Kind::Integer(_) | Kind::Number(_) => Type::Word("number"),
             Kind::String(_) => STRING,
-            Kind::Binary(_) if self.way == Way::Write => Type::union([Type::Name("Upload".to_owned()), STRING]),
+            Kind::Binary(_) if self.way == Way::Write => {
+                Type::union([Type::Name("Upload".to_owned()), STRING])
+            }
             Kind::Binary(_) => STRING,
             Kind::Enum(values) => enumeration(values),
             Kind::Array(array) => self.deeper().array(array),
@@ -136,7 +138,9 @@ impl<'a> Types<'a> {
         match object.additional {
             Additional::Schema(id) => types.push(self.of(id)),
             Additional::Any => types.push(UNKNOWN),
-            Additional::Unsaid if members.is_empty() && object.properties.is_empty() && types.is_empty() => types.push(UNKNOWN),
+            Additional::Unsaid if members.is_empty() && object.properties.is_empty() && types.is_empty() => {
+                types.push(UNKNOWN)
+            }
             Additional::None if members.is_empty() && types.is_empty() => types.push(Type::Word("never")),
             Additional::Unsaid | Additional::None => {}
         }
@@ -176,7 +180,12 @@ fn value(of: &Value) -> Type {
         Value::Object(fields) => Type::Object(ObjectType {
             members: fields
                 .iter()
-                .map(|(name, each)| Member { name: name.clone(), optional: false, doc: Doc::default(), of: value(each) })
+                .map(|(name, each)| Member {
+                    name: name.clone(),
+                    optional: false,
+                    doc: Doc::default(),
+                    of: value(each),
+                })
                 .collect(),
             index: None,
         }),
@@ -189,7 +198,11 @@ fn number_literal(number: &serde_json::Number) -> Type {
     match number.as_f64() {
         // Beyond that a literal would not be the number that it says.
         Some(float) if float.is_finite() && float.abs() < 9e15 => {
-            if float.fract() == 0.0 { Type::Literal(format!("{}", float as i64)) } else { Type::Literal(format!("{float}")) }
+            if float.fract() == 0.0 {
+                Type::Literal(format!("{}", float as i64))
+            } else {
+                Type::Literal(format!("{float}"))
+            }
         }
         _ if text.is_empty() => UNKNOWN,
         _ => Type::Word("number"),
@@ -212,7 +225,10 @@ pub(crate) fn schema_doc(schema: &Schema) -> Doc {
     let text = schema.description.as_deref().or(schema.title.as_deref()).unwrap_or_default();
     let mut tags = Vec::new();
     if let Kind::String(Some(format)) = &schema.kind
-        && matches!(&**format, "date-time" | "date" | "time" | "duration" | "byte" | "uuid" | "email" | "uri" | "json-string")
+        && matches!(
+            &**format,
+            "date-time" | "date" | "time" | "duration" | "byte" | "uuid" | "email" | "uri" | "json-string"
+        )
     {
         tags.push(format!("@format {format}"));
     }

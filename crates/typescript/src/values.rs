@@ -44,8 +44,10 @@ impl Values<'_> {
             Type::Name(name) if name == "Upload" => Code::raw("new Blob([\"text\"])"),
             Type::Name(name) => return self.within(&self.definition(name)?, depth),
             // An empty list is a value of each list, but says less.
-            Type::Array(item) => Code::List(self.within(item, depth.min(4)).into_iter().collect()),
-            Type::Tuple(items, _) => Code::List(items.iter().map(|item| self.within(item, depth)).collect::<Option<_>>()?),
+            Type::Array(item) => Code::List(self.within(item, depth.min(9)).into_iter().collect()),
+            Type::Tuple(items, _) => {
+                Code::List(items.iter().map(|item| self.within(item, depth)).collect::<Option<_>>()?)
+            }
             Type::Object(_) | Type::Without(..) => self.object(self.fields(of, depth)?, depth)?,
             Type::Union(types) => return self.union(types, depth),
             Type::Intersection(types) => return self.all(types, depth),
@@ -98,7 +100,8 @@ impl Values<'_> {
             // One of the variants that are objects will do.
             Type::Union(types) => types.iter().find_map(|each| {
                 let fields = self.fields(each, depth)?;
-                let made = fields.iter().all(|field| !field.required || self.all(&field.types, depth).is_some());
+                let made =
+                    fields.iter().all(|field| !field.required || self.all(&field.types, depth).is_some());
                 made.then_some(fields)
             }),
             _ => None,
@@ -111,7 +114,10 @@ impl Values<'_> {
         if let [one] = types {
             return self.within(one, depth);
         }
-        let types: Vec<&Type> = types.iter().filter(|t| **t != Type::Word("unknown") && **t != Type::Object(Object::default())).collect();
+        let types: Vec<&Type> = types
+            .iter()
+            .filter(|t| **t != Type::Word("unknown") && **t != Type::Object(Object::default()))
+            .collect();
         match types.as_slice() {
             [] => return Some(Code::Object(Vec::new())),
             [one] => return self.within(one, depth),
@@ -128,7 +134,11 @@ impl Values<'_> {
         {
             return Some(Code::raw(shared.clone()));
         }
-        types.iter().find(|t| !matches!(t, Type::Word(_))).or(types.first()).and_then(|each| self.within(each, depth))
+        types
+            .iter()
+            .find(|t| !matches!(t, Type::Word(_)))
+            .or(types.first())
+            .and_then(|each| self.within(each, depth))
     }
 
     /// The literals that a type consists of; nothing if it allows more.
@@ -139,7 +149,8 @@ impl Values<'_> {
             Type::Literal(literal) => Some(vec![literal.clone()]),
             Type::Name(name) => self.literals(&self.definition(name)?, depth),
             Type::Union(types) => {
-                let lists: Option<Vec<Vec<String>>> = types.iter().map(|each| self.literals(each, depth)).collect();
+                let lists: Option<Vec<Vec<String>>> =
+                    types.iter().map(|each| self.literals(each, depth)).collect();
                 lists.map(|lists| lists.concat())
             }
             _ => None,
@@ -149,7 +160,9 @@ impl Values<'_> {
     /// The simplest variant that can be made.
     fn union(self, types: &[Type], depth: usize) -> Option<Code> {
         let plain = |t: &&Type| matches!(t, Type::Word(_) | Type::Text(_) | Type::Literal(_));
-        let empty = |t: &&Type| matches!(t, Type::Word("null" | "undefined")) || matches!(t, Type::Text(text) if text.is_empty());
+        let empty = |t: &&Type| {
+            matches!(t, Type::Word("null" | "undefined")) || matches!(t, Type::Text(text) if text.is_empty())
+        };
         let simple = types.iter().filter(|t| plain(t) && !empty(t));
         let rest = types.iter().filter(|t| !plain(t));
         simple.chain(rest).chain(types.iter().filter(empty)).find_map(|each| self.within(each, depth))

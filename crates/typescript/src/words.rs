@@ -17,7 +17,9 @@ pub(crate) fn words(text: &str) -> Vec<String> {
         let after = letters.get(index + 1).copied();
         let hump = letter.is_uppercase()
             && (before.is_some_and(|b| b.is_lowercase() || b.is_numeric())
-                || (before.is_some_and(char::is_uppercase) && after.is_some_and(char::is_lowercase) && after != Some('s')
+                || (before.is_some_and(char::is_uppercase)
+                    && after.is_some_and(char::is_lowercase)
+                    && after != Some('s')
                     || (before.is_some_and(char::is_uppercase)
                         && after == Some('s')
                         && letters.get(index + 2).is_some_and(|c| c.is_lowercase()))));
@@ -101,8 +103,20 @@ pub(crate) fn is_identifier(text: &str) -> bool {
 /// A word of several in the singular, near enough for comparing and for naming one of them.
 pub(crate) fn singular(word: &str) -> String {
     const AS_THEY_ARE: [&str; 14] = [
-        "status", "address", "access", "series", "news", "process", "analytics", "settings", "dns", "sms", "https", "bus",
-        "alias", "canvas",
+        "status",
+        "address",
+        "access",
+        "series",
+        "news",
+        "process",
+        "analytics",
+        "settings",
+        "dns",
+        "sms",
+        "https",
+        "bus",
+        "alias",
+        "canvas",
     ];
     if word.len() < 4 || AS_THEY_ARE.contains(&word) || word.ends_with("ss") || word.ends_with("us") {
         return word.to_owned();
@@ -126,11 +140,60 @@ pub(crate) fn is_plural(word: &str) -> bool {
 /// Words that cannot name a variable.
 pub(crate) fn is_reserved(name: &str) -> bool {
     const RESERVED: [&str; 54] = [
-        "arguments", "as", "async", "await", "break", "case", "catch", "class", "const", "continue", "debugger", "default",
-        "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally", "for", "from", "function", "get",
-        "if", "implements", "import", "in", "instanceof", "interface", "let", "new", "null", "of", "package", "private",
-        "protected", "public", "return", "set", "static", "super", "switch", "this", "throw", "true", "try", "typeof",
-        "undefined", "var", "void", "while", "with",
+        "arguments",
+        "as",
+        "async",
+        "await",
+        "break",
+        "case",
+        "catch",
+        "class",
+        "const",
+        "continue",
+        "debugger",
+        "default",
+        "delete",
+        "do",
+        "else",
+        "enum",
+        "eval",
+        "export",
+        "extends",
+        "false",
+        "finally",
+        "for",
+        "from",
+        "function",
+        "get",
+        "if",
+        "implements",
+        "import",
+        "in",
+        "instanceof",
+        "interface",
+        "let",
+        "new",
+        "null",
+        "of",
+        "package",
+        "private",
+        "protected",
+        "public",
+        "return",
+        "set",
+        "static",
+        "super",
+        "switch",
+        "this",
+        "throw",
+        "true",
+        "try",
+        "typeof",
+        "undefined",
+        "var",
+        "void",
+        "while",
+        "with",
     ];
     RESERVED.contains(&name) || name == "yield"
 }
@@ -160,7 +223,8 @@ mod tests {
 
     #[test]
     fn names_of_types_stay_what_they_are_if_they_can() {
-        let cases = [("APIKey", "APIKey"), ("pet_category", "PetCategory"), ("a.b$c (d)", "ABCD"), ("2fa", "_2fa")];
+        let cases =
+            [("APIKey", "APIKey"), ("pet_category", "PetCategory"), ("a.b$c (d)", "ABCD"), ("2fa", "_2fa")];
         for (text, expected) in cases {
             assert_eq!(type_name(text), expected);
         }
@@ -170,7 +234,9 @@ mod tests {
 
     #[test]
     fn several_and_one() {
-        for (many, one) in [("pets", "pet"), ("policies", "policy"), ("boxes", "box"), ("addresses", "address")] {
+        for (many, one) in
+            [("pets", "pet"), ("policies", "policy"), ("boxes", "box"), ("addresses", "address")]
+        {
             assert_eq!(singular(many), one);
             assert!(is_plural(many) && !is_plural(one));
         }

@@ -13,12 +13,72 @@ const TAKEN: [&str; 8] =
 
 /// Last words of paths that say what is done.
 const VERBS: [&str; 66] = [
-    "accept", "activate", "add", "apply", "approve", "archive", "assign", "cancel", "check", "clone", "close", "complete",
-    "confirm", "connect", "copy", "count", "deactivate", "decline", "disable", "disconnect", "download", "duplicate", "enable",
-    "evaluate", "execute", "export", "finalize", "import", "invite", "leave", "login", "logout", "lookup", "merge", "move",
-    "pause", "pay", "ping", "preview", "publish", "query", "read", "rebuild", "refresh", "refund", "register", "reject",
-    "release", "remove", "render", "reset", "restart", "restore", "resume", "retry", "revoke", "rotate", "run", "search", "send",
-    "start", "stop", "submit", "sync", "validate", "verify",
+    "accept",
+    "activate",
+    "add",
+    "apply",
+    "approve",
+    "archive",
+    "assign",
+    "cancel",
+    "check",
+    "clone",
+    "close",
+    "complete",
+    "confirm",
+    "connect",
+    "copy",
+    "count",
+    "deactivate",
+    "decline",
+    "disable",
+    "disconnect",
+    "download",
+    "duplicate",
+    "enable",
+    "evaluate",
+    "execute",
+    "export",
+    "finalize",
+    "import",
+    "invite",
+    "leave",
+    "login",
+    "logout",
+    "lookup",
+    "merge",
+    "move",
+    "pause",
+    "pay",
+    "ping",
+    "preview",
+    "publish",
+    "query",
+    "read",
+    "rebuild",
+    "refresh",
+    "refund",
+    "register",
+    "reject",
+    "release",
+    "remove",
+    "render",
+    "reset",
+    "restart",
+    "restore",
+    "resume",
+    "retry",
+    "revoke",
+    "rotate",
+    "run",
+    "search",
+    "send",
+    "start",
+    "stop",
+    "submit",
+    "sync",
+    "validate",
+    "verify",
 ];
 
 /// Gives each operation of a group the name of its method.
@@ -43,7 +103,8 @@ fn candidates(operation: &Operation, group: &[String]) -> Vec<String> {
     let short = from_path(operation, group);
     let long = from_path(operation, &[]);
     let mut found: Vec<Vec<String>> = Vec::new();
-    if let Some(said) = operation.id.as_deref().map(|id| said(operation, id)).filter(|said| !said.is_empty()) {
+    if let Some(said) = operation.id.as_deref().map(|id| said(operation, id)).filter(|said| !said.is_empty())
+    {
         if !is_mechanical(operation, &said) {
             found.push(without_group(&said, group));
             found.push(said);
@@ -59,7 +120,10 @@ fn candidates(operation: &Operation, group: &[String]) -> Vec<String> {
 fn said(operation: &Operation, id: &str) -> Vec<String> {
     // FastAPI: the function, the path and the method.
     let path: String = operation.path.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-    let plain = id.strip_suffix(&format!("{path}_{}", operation.method)).filter(|rest| !rest.is_empty()).unwrap_or(id);
+    let plain = id
+        .strip_suffix(&format!("{path}_{}", operation.method))
+        .filter(|rest| !rest.is_empty())
+        .unwrap_or(id);
     let mut found = words(plain);
     // NestJS: the class and its function.
     if let Some(place) = found.iter().position(|word| word == "controller")
@@ -73,7 +137,8 @@ fn said(operation: &Operation, id: &str) -> Vec<String> {
 /// Whether an `operationId` says no more than method and path do.
 fn is_mechanical(operation: &Operation, said: &[String]) -> bool {
     let segments: Vec<&str> = operation.path.split(['/', '?']).filter(|s| !s.is_empty()).collect();
-    let path_words = |skip: usize| -> Vec<String> { segments.iter().skip(skip).flat_map(|s| words(s)).collect() };
+    let path_words =
+        |skip: usize| -> Vec<String> { segments.iter().skip(skip).flat_map(|s| words(s)).collect() };
     let preamble = segments.iter().take_while(|s| is_preamble(s)).count();
     let without_method = [
         said.first().filter(|word| **word == operation.method).map(|_| &said[1..]),
@@ -91,8 +156,11 @@ fn without_group(said: &[String], group: &[String]) -> Vec<String> {
     for place in [1, 0] {
         let Some(found) = said.get(place..place + group.len()) else { continue };
         if found.iter().zip(group).all(|(a, b)| singular(a) == singular(b)) {
-            let rest: Vec<String> = said[..place].iter().chain(&said[place + group.len()..]).cloned().collect();
-            let preposition = rest.first().is_some_and(|w| matches!(w.as_str(), "by" | "for" | "in" | "of" | "from" | "with"));
+            let rest: Vec<String> =
+                said[..place].iter().chain(&said[place + group.len()..]).cloned().collect();
+            let preposition = rest
+                .first()
+                .is_some_and(|w| matches!(w.as_str(), "by" | "for" | "in" | "of" | "from" | "with"));
             if !rest.is_empty() && !preposition {
                 return rest;
             }
@@ -109,7 +177,8 @@ fn from_path(operation: &Operation, group: &[String]) -> Vec<String> {
     // The rest of a path that is all preamble is the path itself.
     let segments = if preamble < segments.len() { &segments[preamble..] } else { &segments[..] };
     let ends_in_name = segments.last().is_some_and(|s| !s.contains('{'));
-    let fixed: Vec<Vec<String>> = segments.iter().filter(|s| !s.contains('{')).map(|s| words(s)).filter(|w| !w.is_empty()).collect();
+    let fixed: Vec<Vec<String>> =
+        segments.iter().filter(|s| !s.contains('{')).map(|s| words(s)).filter(|w| !w.is_empty()).collect();
     let last = fixed.last().cloned().unwrap_or_default();
     let several = ends_in_name && names_several(&last);
     let act = last.len() == 1 && VERBS.contains(&last[0].as_str());
@@ -122,7 +191,8 @@ fn from_path(operation: &Operation, group: &[String]) -> Vec<String> {
         "head" => "check",
         other => other,
     };
-    let verb = if act && ends_in_name && matches!(operation.method.as_str(), "get" | "post") { "" } else { verb };
+    let verb =
+        if act && ends_in_name && matches!(operation.method.as_str(), "get" | "post") { "" } else { verb };
     let mut nouns: Vec<String> = Vec::new();
     for (index, name) in fixed.iter().enumerate() {
         let is_last = index + 1 == fixed.len();
@@ -141,7 +211,11 @@ fn from_path(operation: &Operation, group: &[String]) -> Vec<String> {
     }
     let verb = if verb.is_empty() && nouns.is_empty() { operation.method.as_str() } else { verb };
     // What is done comes first: `customers/{id}/sources/verify` is `verifySource`.
-    if act && verb.is_empty() && nouns.len() > 1 && let Some(done) = nouns.pop() {
+    if act
+        && verb.is_empty()
+        && nouns.len() > 1
+        && let Some(done) = nouns.pop()
+    {
         nouns.insert(0, done);
     }
     std::iter::once(verb.to_owned()).filter(|v| !v.is_empty()).chain(nouns).collect()

@@ -6,14 +6,22 @@ use openapi::api::{In, Parameter, Requirement, Status, Style};
 
 use super::File;
 use crate::code::Code;
-use crate::operations::{BodyArgument, Codec, Form, Method, PathPart, Streams, is_idempotency_key, query_style};
+use crate::operations::{
+    BodyArgument, Codec, Form, Method, PathPart, Streams, is_idempotency_key, query_style,
+};
 use crate::pagination::Paging;
 use crate::print::{key, quoted};
 use crate::words::{camel, is_reserved, words};
 
 /// Writes `return this.client.request({ … });` and what it needs before.
-pub(super) fn write(file: &mut File<'_, '_>, method: &Method<'_>, streams: Option<&Streams>, pages: Option<&Paging>) {
-    let mut fields: Vec<(String, Code)> = vec![("method".to_owned(), text(&method.operation.method.to_uppercase()))];
+pub(super) fn write(
+    file: &mut File<'_, '_>,
+    method: &Method<'_>,
+    streams: Option<&Streams>,
+    pages: Option<&Paging>,
+) {
+    let mut fields: Vec<(String, Code)> =
+        vec![("method".to_owned(), text(&method.operation.method.to_uppercase()))];
     fields.push(("path".to_owned(), path(file, method)));
     let (before, parameters) = parameters(file, method);
     fields.extend(parameters);
@@ -36,7 +44,10 @@ pub(super) fn write(file: &mut File<'_, '_>, method: &Method<'_>, streams: Optio
         _ => {}
     }
     if !method.failures.is_empty() {
-        fields.push(("errors".to_owned(), Code::List(method.failures.iter().map(|(s, _)| Code::Raw(status(*s))).collect())));
+        fields.push((
+            "errors".to_owned(),
+            Code::List(method.failures.iter().map(|(s, _)| Code::Raw(status(*s))).collect()),
+        ));
     }
     if let Some(security) = file.plan.security_of(method.operation) {
         fields.push(("security".to_owned(), alternatives(file, &security)));
@@ -127,7 +138,9 @@ fn argument(file: &mut File<'_, '_>, name: &str, parameter: &Parameter) -> Strin
     let style = match parameter.style {
         Style::Label => "label",
         Style::Matrix => "matrix",
-        Style::Simple if parameter.explode && parameter.content.is_none() && is_object(file, parameter) => "simple",
+        Style::Simple if parameter.explode && parameter.content.is_none() && is_object(file, parameter) => {
+            "simple"
+        }
         _ => return name.to_owned(),
     };
     file.imports.value("../runtime/url.js", "styled");
@@ -170,7 +183,8 @@ fn parameters(file: &File<'_, '_>, method: &Method<'_>) -> (Option<String>, Vec<
         return (None, order);
     }
     // `const { "X-Trace": xTrace, ...query } = params;`
-    let mut used: HashSet<String> = ["params", "query", "body", "options", "path", "this"].map(str::to_owned).into();
+    let mut used: HashSet<String> =
+        ["params", "query", "body", "options", "path", "this"].map(str::to_owned).into();
     for part in &method.path {
         if let PathPart::Argument { name, .. } = part {
             used.insert(name.clone());
@@ -188,16 +202,25 @@ fn parameters(file: &File<'_, '_>, method: &Method<'_>) -> (Option<String>, Vec<
             local.push_str("Value");
         }
         let local = crate::names::unique(&local, &mut used, "");
-        taken.push(if local == argument.name { local.clone() } else { format!("{}: {local}", key(&argument.name)) });
+        taken.push(if local == argument.name {
+            local.clone()
+        } else {
+            format!("{}: {local}", key(&argument.name))
+        });
         moved.entry(place).or_default().push((argument.parameter.name.clone(), Code::Raw(local)));
     }
     let rest = of(In::Query).chain(of(In::QueryString)).any(|p| p.name == p.parameter.name);
     let before = crate::resource::call::destructured(&taken, rest);
     if rest {
-        order.push(("query".to_owned(), match moved.remove("query") {
-            None => Code::raw("query"),
-            Some(more) => Code::Object(std::iter::once(("...query".to_owned(), Code::raw("...query"))).chain(more).collect()),
-        }));
+        order.push((
+            "query".to_owned(),
+            match moved.remove("query") {
+                None => Code::raw("query"),
+                Some(more) => Code::Object(
+                    std::iter::once(("...query".to_owned(), Code::raw("...query"))).chain(more).collect(),
+                ),
+            },
+        ));
     } else if let Some(more) = moved.remove("query") {
         order.push(("query".to_owned(), Code::Object(more)));
     }

@@ -15,7 +15,9 @@ impl Types<'_> {
         self.gather(parts, &mut others, &mut own);
         for (name, values) in self.plan.tags(id) {
             match own.members.iter_mut().find(|m| m.name == **name) {
-                Some(member) if matches!(&member.of, Type::Word("string" | "unknown")) => *member = tag_member(name, values),
+                Some(member) if matches!(&member.of, Type::Word("string" | "unknown")) => {
+                    *member = tag_member(name, values)
+                }
                 Some(_) => {}
                 None => {
                     let known = self.plan.property(id, name).map(|(schema, _)| self.tag(schema, values));
@@ -70,7 +72,8 @@ impl Types<'_> {
                             }
                         }
                         // An object that says nothing of other names restricts nothing here.
-                        let says = !object.properties.is_empty() || made.index.as_deref() != Some(&crate::ty::UNKNOWN);
+                        let says = !object.properties.is_empty()
+                            || made.index.as_deref() != Some(&crate::ty::UNKNOWN);
                         if says && let Some(index) = made.index {
                             own.index = Some(match own.index.take() {
                                 Some(before) => Box::new(Type::union([*before, *index])),
@@ -131,7 +134,8 @@ impl Types<'_> {
         if !self.plan.is_there(known, self.way) {
             return false;
         }
-        let before = Types { way: if self.way == Way::Read { Way::Read } else { Way::Write }, ..self }.shallow(known);
+        let before =
+            Types { way: if self.way == Way::Read { Way::Read } else { Way::Write }, ..self }.shallow(known);
         disjoint(&before, &member.of)
     }
 
