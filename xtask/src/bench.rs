@@ -41,6 +41,8 @@ pub(crate) enum Name {
     Rootcause,
     /// Sessions of log lines that went wrong, on labelled logs and sequences.
     LogAnomaly,
+    /// TypeScript packages of real OpenAPI documents: compiled, called, timed, beside a peer from npm.
+    Connectors,
     /// Every fault of the demo, from injection to recovery, on real processes.
     Faults,
 }
@@ -86,9 +88,22 @@ pub(crate) fn run(name: Name, options: &Options) -> Result<(), String> {
         Name::Start => start::run(options.runs.unwrap_or(20), options.json),
         Name::Faults => faults::run(options.runs.unwrap_or(5), &options.faults, options.json),
         Name::Workflow => workflow::run(options.runs, options.peers, options.json),
+        Name::Connectors => connectors(options),
         Name::Loop => example("loop", options),
         Name::Decide => example("decide", options),
     }
+}
+
+/// Packages of documents are judged beside the emitter, so that this program needs none of it.
+fn connectors(options: &Options) -> Result<(), String> {
+    let data = options.data.as_ref().ok_or("give the folder with the OpenAPI documents: --data DIR")?;
+    let mut command =
+        run::cargo(&["run", "--quiet", "--release", "-p", "typescript", "--example", "connectors", "--"]);
+    command.arg(data).arg(crate::place::cache()?.join("connectors"));
+    if options.json {
+        command.arg("--json");
+    }
+    run::plainly(&mut command)
 }
 
 /// Measurements of the whole loop live beside its scenario runner.

@@ -203,7 +203,11 @@ pub(crate) fn example_arguments(
             && !seen.contains(&name.as_str())
         {
             seen.push(name);
-            arguments.push(values.of(of).unwrap_or_else(never));
+            // Where anything may stand in a path, an object is not what is meant.
+            let value = values.of(of).filter(|value| value.flat() != "{}");
+            let plain =
+                if value.is_none() && !matches!(of, Type::Word(_)) { Code::raw("\"text\"") } else { never() };
+            arguments.push(value.unwrap_or(plain));
         }
     }
     if let Some(body) = &method.body {
