@@ -98,6 +98,7 @@ fn answer(plan: &Plan<'_>, method: &Method<'_>, answer: &Answer) -> Code {
     let value = match &answer.of {
         Type::Word("void") => None,
         Type::Word("Blob") => Some(Code::raw("\"text\"")),
+        Type::Union(types) if types.contains(&Type::Word("Blob")) => Some(Code::raw("\"text\"")),
         of => Values { plan }.of(of),
     };
     if let Some(value) = value {
@@ -225,7 +226,12 @@ pub(crate) fn example_arguments(
     }
     if !method.parameters.is_empty() {
         let needed = method.parameters.iter().filter(|p| p.required);
-        let fields = needed.map(|p| (p.name.clone(), values.of(&p.of).unwrap_or_else(never)));
+        let fields = needed.map(|p| {
+            // Of an object that may hold anything, nothing would be sent.
+            let any = matches!(plan.schema(plan.api.resolve(p.parameter.schema)).kind, Kind::Any);
+            let value = if any { Code::raw("\"text\"") } else { values.of(&p.of).unwrap_or_else(never) };
+            (p.name.clone(), value)
+        });
         arguments.push(Code::Object(fields.collect()));
     }
     arguments
