@@ -39,6 +39,9 @@ export const GUARDS: { name: string; condition: string; verdict: S["Verdict"]; c
 ];
 
 export const POLICY_VERSION = "sha256:9f2c41d7ab03";
+const FAULT_KINDS: Record<S["FailureClass"], S["FaultKind"]> = {
+  crash: "crash", crash_loop: "crash", hang: "crash", memory_leak: "resource", cpu_spin: "resource", slow_dependency: "latency", bad_release: "change", bad_config: "change", disk_full: "resource", log_flood: "resource", unknown: "unknown",
+};
 const round = (n: number) => Math.round(n * 1000) / 1000;
 
 function confidence(spec: FaultSpec): S["ConfidenceReport"] {
@@ -97,9 +100,18 @@ export function tell(story: Story, now: number): Told {
 
   const diagnosed = age >= PHASES.diagnosed;
   const p = variant === "inconclusive" ? 0.24 : round(spec.analysis);
+  const shows = (service: string) => evidence.filter((e) => e.service === service && e.finding).slice(0, 1).map((e) => e.id);
+  const pathOf = (way: string[]) => way.map((service, i): S["PathStep"] => {
+    const first = seen.find((f) => f.service === service);
+    return { service, departed: first !== undefined, after_ms: first ? (first.lead ?? 0) : null, covers: first && i < way.length - 1 ? round(Math.min(1, spec.analysis + i * 0.06)) : null, evidence: shows(service) };
+  });
+  const way = [spec.service, ...spec.callers];
+  const path = pathOf(way);
+  const { service: other } = spec.rival;
+  const rivalPath = pathOf(way.includes(other) ? way.slice(way.indexOf(other)) : [other, ...way]);
   const causes: S["Cause"][] = diagnosed ? [
-    { id: id("cau", start, spec.name, "1"), rank: 1, service: spec.service, instance: spec.instance, class: spec.class, title: spec.cause, probability: p, scores: { structure: spec.callers.length > 0 ? 0.92 : 0.6, deviation: 0.97, timing: 0.9, change: spec.change ? 0.95 : 0, history: spec.history }, evidence: evidence.map((e) => e.id), change: change?.id ?? null },
-    { id: id("cau", start, spec.name, "2"), rank: 2, service: spec.rival.service, instance: null, class: spec.rival.class, title: spec.rival.title, probability: round((1 - p) * 0.6), scores: { structure: 0.4, deviation: 0.61, timing: 0.22, change: 0, history: 0.1 }, evidence: evidence.slice(-1).map((e) => e.id), change: null },
+    { id: id("cau", start, spec.name, "1"), fault: FAULT_KINDS[spec.class], path, path_verified: path.every((s) => s.departed), rank: 1, service: spec.service, instance: spec.instance, class: spec.class, title: spec.cause, probability: p, scores: { structure: spec.callers.length > 0 ? 0.92 : 0.6, deviation: 0.97, timing: 0.9, change: spec.change ? 0.95 : 0, history: spec.history }, evidence: evidence.map((e) => e.id), change: change?.id ?? null },
+    { id: id("cau", start, spec.name, "2"), fault: FAULT_KINDS[spec.rival.class], path: rivalPath, path_verified: rivalPath.every((s) => s.departed), rank: 2, service: spec.rival.service, instance: null, class: spec.rival.class, title: spec.rival.title, probability: round((1 - p) * 0.6), scores: { structure: 0.4, deviation: 0.61, timing: 0.22, change: 0, history: 0.1 }, evidence: evidence.slice(-1).map((e) => e.id), change: null },
     { id: id("cau", start, spec.name, "3"), rank: 3, service: "host", instance: null, class: "unknown", title: "the machine itself is short of processor or memory", probability: round((1 - p) * 0.2), scores: { structure: 0.2, deviation: 0.18, timing: 0.1, change: 0, history: 0.05 }, evidence: [], change: null },
   ] : [];
 

@@ -57,8 +57,9 @@ const incidents = createRoute({
 const incident = createRoute({
   getParentRoute: () => app,
   path: "/incidents/$id",
-  validateSearch: (s: Record<string, unknown>): { why?: string; evidence?: string } => ({ why: text(s.why), evidence: text(s.evidence) }),
-  loader: ({ context: { client }, params }) => client.ensureQueryData(q.incidentQuery(params.id)),
+  validateSearch: (s: Record<string, unknown>): { why?: string; evidence?: string; cause?: string } => ({ why: text(s.why), evidence: text(s.evidence), cause: text(s.cause) }),
+  // The map only says who else calls what is on the path: the incident shows without it.
+  loader: ({ context: { client }, params }) => Promise.all([client.ensureQueryData(q.incidentQuery(params.id)), client.prefetchQuery(q.mapQuery)]),
   component: lazyRouteComponent(() => import("./routes/IncidentPage"), "IncidentPage"),
 });
 

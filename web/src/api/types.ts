@@ -23,6 +23,7 @@ export type ReplayView = Schemas["ReplayView"];
 export type Evidence = Schemas["Evidence"];
 export type EvidenceBody = Schemas["EvidenceBody"];
 export type Cause = Schemas["Cause"];
+export type PathStep = Schemas["PathStep"];
 export type TimelineEntry = Schemas["TimelineEntry"];
 export type Recommendation = Schemas["Recommendation"];
 export type Incident = Schemas["Incident"];

@@ -5,6 +5,7 @@ import { incidentQuery } from "@/api/queries";
 import { ActionBar } from "@/features/actions/ActionBar";
 import { DecisionCard } from "@/features/decisions/DecisionCard";
 import { WhyPanel } from "@/features/decisions/WhyPanel";
+import { CausalPath } from "@/features/incidents/CausalPath";
 import { Causes } from "@/features/incidents/Causes";
 import { EvidenceList } from "@/features/incidents/EvidenceList";
 import { ExplanationPanel } from "@/features/incidents/Explanation";
@@ -28,7 +29,7 @@ export function IncidentPage() {
   const [explain, actions] = [allowed_actions.filter((a) => a.name === "explain"), allowed_actions.filter((a) => a.name !== "explain")];
   const latest = decisions.at(-1);
   const recommendation = incident.recommendations.find((r) => r.id === latest?.recommendation) ?? incident.recommendations.at(-1);
-  const show = (change: { why?: string; evidence?: string }) => void navigate({ to: "/incidents/$id", params: { id }, search: { ...search, ...change }, replace: true, resetScroll: false });
+  const show = (change: { why?: string; evidence?: string; cause?: string }) => void navigate({ to: "/incidents/$id", params: { id }, search: { ...search, ...change }, replace: true, resetScroll: false });
   const why = search.why ? (decisions.find((d) => d.id === search.why) ?? latest) : undefined;
   return (
     <>
@@ -42,6 +43,7 @@ export function IncidentPage() {
         </div>
         <div className="min-w-0 space-y-5 xl:col-start-1 xl:row-span-2 xl:row-start-1">
           <Causes incident={incident} onEvidence={(evidence) => { show({ evidence }); }} />
+          <CausalPath incident={incident} chosen={search.cause} onChoose={(cause) => { show({ cause }); }} onEvidence={(evidence) => { show({ evidence }); }} />
           <ExplanationPanel explanation={explanation} refusal={explain.find((a) => !a.allowed)?.reason ?? null} actions={<ActionBar small actions={explain} context={incident.title} />} onEvidence={(evidence) => { show({ evidence }); }} />
           <EvidenceList incident={incident} open={search.evidence} onOpen={(evidence) => { show({ evidence }); }} />
           <Findings items={findings} actions={(f) => <ActionBar small actions={f.allowed_actions} context={tie(f.summary)} />} />

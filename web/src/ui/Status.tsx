@@ -2,7 +2,7 @@
 import clsx from "clsx";
 import {
   Activity, Ban, CalendarClock, Check, ChevronDown, ChevronsUp, ChevronUp, CircleCheck, CircleDashed, CircleDot, CircleX, Clock3, Equal, Eye, Hand,
-  Hourglass, LoaderCircle, MessageSquare, Minus, OctagonX, Pause, Play, RotateCcw, ScanEye, SkipForward, TriangleAlert, Undo2, UserCheck, UserRound, Wrench, X, Zap, type LucideIcon,
+  Hourglass, LoaderCircle, MessageSquare, Minus, OctagonX, Pause, Play, RotateCcw, ScanEye, ShieldCheck, ShieldQuestionMark, SkipForward, TriangleAlert, Undo2, UserCheck, UserRound, Wrench, X, Zap, type LucideIcon,
 } from "lucide-react";
 import { words } from "@/lib/format";
 
@@ -41,6 +41,7 @@ const LOOKS = {
   autonomy: {
     observe: { tone: "neutral", icon: Eye }, propose: { tone: "neutral", icon: MessageSquare }, approve: { tone: "warn", icon: Hand }, auto: { tone: "ok", icon: Zap },
   },
+  path: { verified: { tone: "ok", icon: ShieldCheck, label: "Verified path" }, assumed: { tone: "warn", icon: ShieldQuestionMark, label: "Not verified" } },
   finding: { firing: { tone: "bad", icon: Activity }, cleared: { tone: "ok", icon: Check } },
   instance: {
     starting: { tone: "accent", icon: LoaderCircle, moves: true }, running: { tone: "ok", icon: CircleCheck }, stopped: { tone: "neutral", icon: Pause }, exited: { tone: "bad", icon: OctagonX },
