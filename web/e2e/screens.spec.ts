@@ -12,7 +12,7 @@ const SCREENS: { name: string; path: string | ((page: Page) => Promise<string>);
   { name: "incidents", path: "/incidents", shows: "checkout fails 41 % of orders since release 1.1.0" },
   { name: "incident", path: async (p) => `/incidents/${await incidentOf(p, "bad_release")}`, shows: "Probable causes" },
   { name: "why", path: async (p) => { const id = await incidentOf(p, "bad_release"); const d = await api<{ decisions: { id: string }[] }>(p, `/incidents/${id}`); return `/incidents/${id}?why=${d.decisions[0]!.id}`; }, shows: "matched, decided" },
-  { name: "incident, its evidence", path: async (p) => { const id = await incidentOf(p, "bad_release"); const d = await api<{ incident: { evidence: { id: string }[] } }>(p, `/incidents/${id}`); return `/incidents/${id}?evidence=${d.incident.evidence.at(-1)!.id}`; }, shows: "An incident three days ago looked alike" },
+  { name: "incident, its evidence", path: async (p) => { const id = await incidentOf(p, "bad_release"); const d = await api<{ incident: { evidence: { id: string }[] } }>(p, `/incidents/${id}`); return `/incidents/${id}?evidence=${d.incident.evidence.at(-1)!.id}`; }, shows: /Ended by: a run of rollback-release held/ },
   { name: "detection", path: "/detection", shows: "Replay under other settings" },
   { name: "systems", path: "/systems", shows: "5 services" },
   { name: "service", path: "/systems/checkout", shows: "Instances" },

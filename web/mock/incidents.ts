@@ -10,7 +10,7 @@ type Json = S["WorkedRun"]["output"];
 const NOTHING = null as unknown as Json;
 /** How the story goes: fixed by itself, waits for approval, undone, escalated, planned for later, inconclusive. */
 export type Variant = "auto" | "approve" | "undone" | "escalate" | "schedule" | "inconclusive";
-export type Story = { spec: FaultSpec; start: number; variant: Variant; approvedAt?: number; acknowledgedAt?: number; rejected?: string; resolvedBy?: string; resolvedAt?: number; frozenMs?: number };
+export type Story = { spec: FaultSpec; start: number; variant: Variant; approvedAt?: number; acknowledgedAt?: number; rejected?: string; resolvedBy?: string; resolvedAt?: number; frozenMs?: number; /** Starts of earlier ones of the same fault, newest first. */ before?: number[] };
 export type Told = { incident: S["Incident"]; findings: S["Finding"][]; decisions: S["Decision"][]; runs: S["WorkedRun"][]; change?: S["Change"] };
 
 /** Milliseconds after the fault at which the loop moves on. */
@@ -96,7 +96,7 @@ export function tell(story: Story, now: number): Told {
     add(spec.service, `Trouble travelled from ${spec.service} to its callers`, { type: "structure", path: [...spec.callers].reverse().concat(spec.service) });
     add(spec.service, `${spec.service} moved first`, { type: "timing", order: [[spec.service, 0], ...spec.callers.map((c, i): [string, number] => [c, 400 + i * 500])] });
   }
-  if (spec.count > 5) add(spec.service, "An incident three days ago looked alike", { type: "past_incident", incident: id("inc", start - 259_200_000, spec.name), fixed_by: spec.runbook });
+  for (const earlier of story.before ?? []) add(spec.service, `an incident that looked alike: ${spec.incident}`, { type: "past_incident", incident: id("inc", earlier, spec.name), fixed_by: `a run of ${spec.runbook} held: verified` });
 
   const diagnosed = age >= PHASES.diagnosed;
   const p = variant === "inconclusive" ? 0.24 : round(spec.analysis);

@@ -152,6 +152,7 @@ function change({ method, parts, body, session }: Ask): unknown {
     if (!spec) throw new Refusal("not_found", `there is no fault ${c ?? ""}`);
     if (method === "DELETE") { injected.delete(spec.name); changed("fault", spec.name); return undefined; }
     const story: Story = { spec, start: Date.now(), variant: spec.severity === "critical" ? "approve" : "auto" };
+    story.before = world.before(story);
     world.stories.unshift(story); injected.set(spec.name, story);
     changed("fault", spec.name); follow(story, 0);
     return undefined;

@@ -58,7 +58,13 @@ export class World {
       { spec: fault("bad-release"), start: now - 400 * MIN, variant: "approve", approvedAt: now - 397 * MIN },
     ];
     for (let i = 0; i < 60; i += 1) h.push({ spec: FAULTS[(i * 3) % 10]!, start: now - (500 + i * 47) * MIN, variant: "auto" });
+    for (const s of h) s.before = this.before(s, h);
     return h.map((s) => (s.variant === "auto" && s.spec.severity === "critical" ? { ...s, variant: "approve", approvedAt: s.start + 90_000 } : s));
+  }
+
+  /** When the same fault acted before, as far as the diagnosis looks back. */
+  before(story: Story, all: readonly Story[] = this.stories): number[] {
+    return all.filter((s) => s.spec === story.spec && s.start < story.start && s.variant !== "inconclusive").map((s) => s.start).sort((a, b) => b - a).slice(0, 3);
   }
 
   told(now = Date.now()): Told[] {

@@ -44,7 +44,7 @@ export function standing(way: Way): { verified: boolean; text: string } {
   return { verified: false, text: said ? `Not all of the way is shown: ${said}.` : "Not all of the way is shown." };
 }
 
-export type CausalNode = { name: string; stop: Stop | null; /** Has findings of this incident. */ affected: boolean };
+export type CausalNode = { name: string; stop: Stop | null; /** Has findings of this incident. */ affected: boolean; /** Along the way, from 0; and beside it, from 1: 0 is the way itself. */ column: number; row: number };
 export type CausalLink =
   /** The trouble went from one to the other. */
   | { kind: "way"; from: string; to: string; timing: string; doubt: boolean }
@@ -59,7 +59,6 @@ export function causalMap(way: Way, services: readonly string[], edges: readonly
   const involved = [...new Set([...all.map((s) => s.service), ...services])];
   const near = [...new Set(edges.filter((e) => all.some((s) => s.service === e.to) && !involved.includes(e.from)).map((e) => e.from))].slice(0, NEAR_MAX);
   const names = [...involved, ...near];
-  const nodes = names.map((name): CausalNode => ({ name, stop: all.find((s) => s.service === name) ?? null, affected: services.includes(name) }));
   const links: CausalLink[] = all.slice(1).flatMap((to, i) => {
     const from = all[i];
     return from ? [{ kind: "way" as const, from: from.service, to: to.service, timing: to.timing, doubt: from.doubt !== null || to.doubt !== null }] : [];
@@ -68,5 +67,23 @@ export function causalMap(way: Way, services: readonly string[], edges: readonly
     const drawn = links.some((l) => (l.from === e.to && l.to === e.from) || (l.from === e.from && l.to === e.to));
     if (!drawn && e.from !== e.to && names.includes(e.from) && names.includes(e.to)) links.push({ kind: "call", from: e.to, to: e.from });
   }
+  const places = beside(names, all.map((s) => s.service), links);
+  const nodes = names.map((name): CausalNode => ({ name, stop: all.find((s) => s.service === name) ?? null, affected: services.includes(name), ...(places.get(name) ?? { column: 0, row: 0 }) }));
   return { nodes, links };
+}
+
+/** The way is a straight line; each other service stands beside it, one column on from what it calls. */
+function beside(names: readonly string[], way: readonly string[], links: readonly CausalLink[]): Map<string, { column: number; row: number }> {
+  const places = new Map(way.map((name, column) => [name, { column, row: 0 }]));
+  const taken: number[] = [];
+  for (const name of names) {
+    if (places.has(name)) continue;
+    const called = links.filter((l) => l.to === name).map((l) => places.get(l.from)?.column ?? -1);
+    const calling = links.filter((l) => l.from === name).map((l) => places.get(l.to)?.column ?? Infinity);
+    const column = Math.max(0, called.length > 0 ? Math.max(...called) + 1 : Math.min(...calling, 1) - 1);
+    const row = (taken[column] ?? 0) + 1;
+    taken[column] = row;
+    places.set(name, { column, row });
+  }
+  return places;
 }

@@ -4,13 +4,10 @@ import dagre from "@dagrejs/dagre";
 export type Point = { x: number; y: number };
 export type MapSize = { box: { width: number; height: number }; /** Left to right, or top to bottom. */ way: "LR" | "TB"; /** Between boxes side by side. */ gap: number; /** Between a box and what follows it: room for what is written on the line. */ reach: number; margin: number };
 
-/** A line with more weight is kept shorter and straighter than the others. */
-export type MapLink = readonly [from: string, to: string, weight?: number];
-
-export function placeMap(names: readonly string[], lines: readonly MapLink[], size: MapSize) {
+export function placeMap(names: readonly string[], lines: readonly (readonly [from: string, to: string])[], size: MapSize) {
   const g = new dagre.graphlib.Graph().setGraph({ rankdir: size.way, nodesep: size.gap, ranksep: size.reach, marginx: size.margin, marginy: size.margin }).setDefaultEdgeLabel(() => ({}));
   for (const n of names) g.setNode(n, { ...size.box });
-  for (const [a, b, weight = 1] of lines) if (names.includes(a) && names.includes(b)) g.setEdge(a, b, { weight });
+  for (const [a, b] of lines) if (names.includes(a) && names.includes(b)) g.setEdge(a, b);
   dagre.layout(g);
   const { width = 600, height = 400 } = g.graph();
   return { width, height, at: new Map(names.map((n) => [n, g.node(n) as Point])) };

@@ -13,6 +13,7 @@ import { Findings } from "@/features/incidents/Findings";
 import { IncidentHead } from "@/features/incidents/IncidentHead";
 import { LifeLine } from "@/features/incidents/LifeLine";
 import { RunCard } from "@/features/incidents/RunCard";
+import { Similar } from "@/features/incidents/Similar";
 import { tie } from "@/lib/format";
 import { Panel } from "@/ui/Panel";
 import { Timeline } from "@/ui/Timeline";
@@ -45,7 +46,8 @@ export function IncidentPage() {
           <Causes incident={incident} onEvidence={(evidence) => { show({ evidence }); }} />
           <CausalPath incident={incident} chosen={search.cause} onChoose={(cause) => { show({ cause }); }} onEvidence={(evidence) => { show({ evidence }); }} />
           <ExplanationPanel explanation={explanation} refusal={explain.find((a) => !a.allowed)?.reason ?? null} actions={<ActionBar small actions={explain} context={incident.title} />} onEvidence={(evidence) => { show({ evidence }); }} />
-          <EvidenceList incident={incident} open={search.evidence} onOpen={(evidence) => { show({ evidence }); }} />
+          <EvidenceList incident={incident} runs={runs} open={search.evidence} onOpen={(evidence) => { show({ evidence }); }} />
+          <Similar incident={incident} open={search.evidence} />
           <Findings items={findings} actions={(f) => <ActionBar small actions={f.allowed_actions} context={tie(f.summary)} />} />
         </div>
         <Panel title="Timeline" className="xl:col-start-2"><Timeline items={incident.timeline} /></Panel>

@@ -2,36 +2,46 @@
 import { useNavigate } from "@tanstack/react-router";
 import clsx from "clsx";
 import { Activity, CircleCheck, CircleDashed, Crosshair, type LucideIcon } from "lucide-react";
-import { useMemo } from "react";
 import type { CausalLink, CausalNode } from "@/lib/causal";
 import { percent } from "@/lib/format";
-import { mapLine, placeMap, type MapLink, type MapSize, type Point } from "@/lib/map-layout";
+import { mapLine, type MapSize, type Point } from "@/lib/map-layout";
 import { useNarrow } from "@/lib/narrow";
 
-const BOX = { width: 176, height: 66 };
-const WIDE: MapSize = { box: BOX, way: "LR", gap: 22, reach: 86, margin: 10 };
-const TALL: MapSize = { box: BOX, way: "TB", gap: 20, reach: 46, margin: 10 };
 const NAME_MAX = 19;
+type Size = Pick<MapSize, "box" | "way"> & { /** Between columns, and between rows. */ reach: number; gap: number };
+const WIDE: Size = { box: { width: 172, height: 62 }, way: "LR", reach: 92, gap: 18 };
+const TALL: Size = { box: { width: 152, height: 62 }, way: "TB", reach: 48, gap: 16 };
+const MARGIN = 6;
+
+/** Columns go along the way: to the right, or down. */
+function place(nodes: readonly CausalNode[], { box, way, reach, gap }: Size) {
+  const wide = way === "LR";
+  const spot = (n: CausalNode): Point => ({
+    x: MARGIN + box.width / 2 + (wide ? n.column * (box.width + reach) : n.row * (box.width + gap)),
+    y: MARGIN + box.height / 2 + (wide ? n.row * (box.height + gap) : n.column * (box.height + reach)),
+  });
+  const at = new Map(nodes.map((n) => [n.name, spot(n)]));
+  const far = (side: "x" | "y") => Math.max(...[...at.values()].map((p) => p[side]));
+  return { at, width: far("x") + box.width / 2 + MARGIN, height: far("y") + box.height / 2 + MARGIN };
+}
 
 export default function CausalMap({ nodes, links }: { nodes: readonly CausalNode[]; links: readonly CausalLink[] }) {
   const size = useNarrow() ? TALL : WIDE;
-  const key = JSON.stringify([nodes.map((n) => n.name), links.map((l) => [l.from, l.to, l.kind === "way" ? 20 : 1])]);
-  const layout = useMemo(() => { const [names, lines] = JSON.parse(key) as [string[], MapLink[]]; return placeMap(names, lines, size); }, [key, size]);
-  const { width, height, at } = layout;
+  const { width, height, at } = place(nodes, size);
   return (
     // A box that scrolls must be reachable by keyboard.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div role="region" aria-label="Map of the path" tabIndex={0} className="overflow-x-auto rounded-lg">
-      <svg viewBox={`0 0 ${String(width)} ${String(height)}`} width={width} height={height} role="group" aria-label="From cause to symptom" className="mx-auto block h-auto max-w-full" style={{ minWidth: Math.min(width, size === TALL ? 330 : width * 0.8) }}>
+      <svg viewBox={`0 0 ${String(width)} ${String(height)}`} width={width} height={height} role="group" aria-label="From cause to symptom" className="mx-auto block h-auto max-w-full" style={{ minWidth: width * 0.8 }}>
         {links.filter((l) => l.kind === "call").map((l) => <Call key={`${l.from}>${l.to}`} from={at.get(l.from)} to={at.get(l.to)} size={size} says={`${l.to} calls ${l.from}`} />)}
         {links.filter((l) => l.kind === "way").map((l) => <Way key={`${l.from}>${l.to}`} link={l} from={at.get(l.from)} to={at.get(l.to)} size={size} />)}
-        {nodes.map((n) => <Box key={n.name} node={n} at={at.get(n.name)} />)}
+        {nodes.map((n) => <Box key={n.name} node={n} at={at.get(n.name)} box={size.box} />)}
       </svg>
     </div>
   );
 }
 
-type Ends = { from: Point | undefined; to: Point | undefined; size: MapSize };
+type Ends = { from: Point | undefined; to: Point | undefined; size: Size };
 
 function Call({ from, to, size, says }: Ends & { says: string }) {
   if (!from || !to) return null;
@@ -60,21 +70,21 @@ function lookOf({ stop, affected }: CausalNode): Look {
   return affected ? { icon: Activity, box: "fill-panel stroke-line-strong", ink: "text-warn", line: "in this incident too" } : { icon: CircleCheck, box: "fill-panel stroke-line", ink: "text-faint", line: "no finding" };
 }
 
-function Box({ node: n, at }: { node: CausalNode; at: Point | undefined }) {
+function Box({ node: n, at, box: { width, height } }: { node: CausalNode; at: Point | undefined; box: Size["box"] }) {
   const navigate = useNavigate();
   if (!at) return null;
   const { icon: Icon, box, ink, line } = lookOf(n);
-  const covers = n.stop?.covers == null ? null : `${percent(n.stop.covers)} of it`;
+  const covers = n.stop?.covers == null ? null : `covers ${percent(n.stop.covers)}`;
   const open = () => void navigate({ to: "/systems/$name", params: { name: n.name }, search: {} });
   const said = [n.name, line, n.stop && !n.stop.doubt ? n.stop.timing : null, covers].filter(Boolean).join(", ");
   return (
-    <g role="link" tabIndex={0} aria-label={said} onClick={open} onKeyDown={(e) => { if (e.key === "Enter") open(); }} transform={`translate(${String(at.x - BOX.width / 2)},${String(at.y - BOX.height / 2)})`} className="group cursor-pointer outline-none">
+    <g role="link" tabIndex={0} aria-label={said} onClick={open} onKeyDown={(e) => { if (e.key === "Enter") open(); }} transform={`translate(${String(at.x - width / 2)},${String(at.y - height / 2)})`} className="group cursor-pointer outline-none">
       <title>{said}</title>
-      <rect width={BOX.width} height={BOX.height} rx="10" className={clsx(box, "group-focus-visible:stroke-accent group-hover:brightness-110")} strokeWidth={n.stop ? 2 : 1.25} strokeDasharray={n.stop?.doubt ? "5 4" : undefined} />
+      <rect width={width} height={height} rx="10" className={clsx(box, "group-focus-visible:stroke-accent group-hover:brightness-110")} strokeWidth={n.stop ? 2 : 1.25} strokeDasharray={n.stop?.doubt ? "5 4" : undefined} />
       <Icon x={12} y={13} width={16} height={16} className={ink} />
       <text x={35} y={26} className="fill-ink text-[13px] font-semibold">{n.name.length > NAME_MAX ? `${n.name.slice(0, NAME_MAX - 1)}…` : n.name}</text>
       <text x={13} y={49} className={clsx("text-[11px]", n.stop?.role === "cause" && !n.stop.doubt ? "fill-bad font-semibold" : n.stop?.doubt ? "fill-warn" : "fill-soft")}>{line}</text>
-      {covers && <text x={BOX.width - 12} y={49} textAnchor="end" className="num fill-soft text-[11px]">{covers}</text>}
+      {covers && <text x={width - 12} y={49} textAnchor="end" className="num fill-soft text-[11px]">{covers}</text>}
     </g>
   );
 }
