@@ -42,6 +42,8 @@ export const POLICY_VERSION = "sha256:9f2c41d7ab03";
 const FAULT_KINDS: Record<S["FailureClass"], S["FaultKind"]> = {
   crash: "crash", crash_loop: "crash", hang: "crash", memory_leak: "resource", cpu_spin: "resource", slow_dependency: "latency", bad_release: "change", bad_config: "change", disk_full: "resource", log_flood: "resource", unknown: "unknown",
 };
+/** As the server does: severity and impact together. */
+const priorityOf = ({ severity, impact }: FaultSpec): S["Priority"] => (["p4", "p4", "p3", "p2", "p1", "p1"] as const)[["low", "medium", "high", "critical"].indexOf(severity) + ["low", "medium", "high"].indexOf(impact)]!;
 const round = (n: number) => Math.round(n * 1000) / 1000;
 
 function confidence(spec: FaultSpec): S["ConfidenceReport"] {
@@ -89,6 +91,8 @@ export function tell(story: Story, now: number): Told {
     if (f.subject.type === "metric") add(f.service, f.summary, { type: "metric", name: f.subject.name, labels: f.subject.labels ?? {}, range, observed: f.observed ?? null, expected: { low: f.low ?? 0, high: f.high ?? 0 } }, fid);
     else if (f.subject.type === "probe") add(f.service, f.summary, { type: "probe", target: f.subject.target, reason: f.summary.split(": ")[1] ?? "failed" }, fid);
     else if (f.subject.type === "process") add(f.service, f.summary, { type: "process", instance: f.subject.instance, detail: f.summary }, fid);
+    else if (f.subject.type === "alert") add(f.service, f.summary, { type: "alert", source: f.subject.source, name: f.subject.name, url: f.subject.url ?? null }, fid);
+    else if (f.subject.type === "objective") add(f.service, f.summary, { type: "objective", name: f.subject.name, detail: f.summary }, fid);
     else add(f.service, `New log pattern: ${f.subject.template}`, { type: "logs", query: f.samples?.[0]?.split(" ").slice(0, 1).join(" ") ?? "", range, samples: f.samples ?? [] }, fid);
   });
   if (change) add(spec.service, `${change.summary}, 6 s before the first failure`, { type: "change", change: change.id, at: change.at, summary: change.summary });
@@ -201,9 +205,9 @@ export function tell(story: Story, now: number): Told {
   if (over) lines.push([overAt - start + 1, "status", "Resolved", null]);
   return {
     incident: {
-      id: inc, title: spec.incident, status, severity: spec.severity, impact: spec.impact, services: [...new Set([spec.service, ...seen.map((f) => f.service)])],
+      id: inc, title: spec.incident, status, severity: spec.severity, impact: spec.impact, priority: priorityOf(spec), flapping_since: variant === "undone" ? at(40_000) : null, merged_into: null, services: [...new Set([spec.service, ...seen.map((f) => f.service)])],
       findings: findings.map((f) => f.id), firing: over ? 0 : findings.length,
-      grouping: seen.length > 1 ? [`${spec.callers.join(" and ") || spec.service} depends on ${spec.service} and departed within ${String((seen.at(-1)?.lead ?? 0) + 100)} ms`, "same minute, connected in the service graph"] : [],
+      grouping: seen.map((f, i) => (i === 0 ? "no other incident is open" : f.subject.type === "alert" ? "alerts: close in time to an alert on the same or a neighbouring thing (+3.2); fits the time since the start and the number of alerts (+0.4)" : f.service === spec.service ? `${spec.service} is in the incident already` : `${f.service} calls ${spec.service}; errors and slowness travel up`)),
       causes, evidence: diagnosed ? evidence : [], conclusive: diagnosed && variant !== "inconclusive", recommendations: hasRec ? [rec] : [], decisions: decisions.map((d) => d.id), runs: runs.map((r) => r.id),
       started_at: at(0), opened_at: at(PHASES.opened), acknowledged_at: story.acknowledgedAt ? iso(story.acknowledgedAt) : null, resolved_at: over ? iso(overAt) : null,
       resolution: over ? (story.resolvedBy ?? `A run of ${spec.runbook} held: verified over 8 s`) : null, needs_person: needs,

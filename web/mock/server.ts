@@ -16,6 +16,7 @@ import { id, iso } from "./ids";
 import { GUARDS, PHASES, POLICY_VERSION, RULES, type Story, type Told } from "./incidents";
 import { answerFaults, askFaults, operationOf, statusOf } from "./contract";
 import { may, offer, page, Refusal, text } from "./refusal";
+import { Regroup } from "./regroup";
 import { DEFINITIONS, runbook, tracks } from "./runbooks";
 import { histogram, logs, METRICS, series, SERVICES } from "./telemetry";
 import { World } from "./world";
@@ -48,6 +49,8 @@ function incidentActions(t: Told, session: S["SessionView"]): S["AllowedAction"]
   ];
   const explained = explanations.of(t);
   actions.push(offer(session, "explain", explained ? "Ask again" : "Explain", `/incidents/${i.id}/explain`, "operator", explained?.state === "asked" ? "the model is asked already" : i.causes.length === 0 ? "the diagnosis is under way" : null));
+  const refused = Regroup.refusals(t);
+  actions.push(offer(session, "merge", "Merge into another", `/incidents/${i.id}/merge`, "operator", refused.merge), offer(session, "split", "Split", `/incidents/${i.id}/split`, "operator", refused.split));
   if (d?.recommendation) {
     const blocked = over ?? (d.disposition === "proposed" || d.disposition === "escalated" || d.disposition === "scheduled" ? (world.stop.engaged ? "the stop switch is engaged" : null) : `the decision is ${d.disposition}`);
     actions.unshift(offer(session, "approve", "Approve", `/decisions/${d.id}/approve`, "approver", blocked), offer(session, "reject", "Reject", `/decisions/${d.id}/reject`, "approver", blocked));
@@ -93,8 +96,8 @@ function read({ parts, q, session }: Ask): unknown {
     case "changes": return page(world.changes(world.told()).filter((c) => !q.get("service") || c.service === q.get("service")), q);
     case "incidents": {
       if (b) { const t = toldOf(b); return { incident: t.incident, findings: t.findings.map((f) => detection.view(f, session)), decisions: t.decisions, runs: t.runs, explanation: explanations.of(t), allowed_actions: incidentActions(t, session) }; }
-      const [status, service, severity] = [q.get("status"), q.get("service"), q.get("severity")];
-      return page(world.told().map((t) => world.summary(t)).filter((i) => (!status || i.status === status || (status === "open" && i.status !== "resolved")) && (!service || i.services.includes(service)) && (!severity || i.severity === severity)), q);
+      const [status, service, severity, priority] = [q.get("status"), q.get("service"), q.get("severity"), q.get("priority")];
+      return page(world.told().map((t) => world.summary(t)).filter((i) => (!status || (status === "active" ? i.status !== "resolved" : i.status === status)) && (!priority || i.priority === priority) && (!service || i.services.includes(service)) && (!severity || i.severity === severity)), q);
     }
     case "decisions": {
       if (b) { const t = byDecision(b); return { decision: t.decisions.find((d) => d.id === b), allowed_actions: incidentActions(t, session).slice(0, 2) }; }
@@ -129,6 +132,12 @@ function change({ method, parts, body, session }: Ask): unknown {
     setTimeout(() => { changed("explanation", b); }, TAKES_MS + 50);
     changed("explanation", b);
     return explanations.of(toldOf(b));
+  }
+  if (a === "incidents" && ["merge", "split", "move"].includes(c ?? "")) {
+    const answer = world.regroup.change(world.told(), c!, b, body, session.user.name);
+    world.record(actor, { merge: "incident.merged", split: "incident.split" }[c!] ?? "findings.moved", b, { into: answer.incident });
+    changed("incident", b); changed("incident", answer.incident);
+    return answer;
   }
   if (a === "decisions") {
     const t = byDecision(b);

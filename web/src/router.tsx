@@ -48,7 +48,7 @@ const overview = createRoute({
 const incidents = createRoute({
   getParentRoute: () => app,
   path: "/incidents",
-  validateSearch: (s: Record<string, unknown>): q.IncidentFilter => ({ status: text(s.status), service: text(s.service), severity: text(s.severity) }),
+  validateSearch: (s: Record<string, unknown>): q.IncidentFilter => ({ status: text(s.status), service: text(s.service), severity: text(s.severity), priority: text(s.priority) }),
   loaderDeps: ({ search }) => search,
   loader: ({ context: { client }, deps }) => client.ensureInfiniteQueryData(q.incidentsQuery(deps)),
   component: lazyRouteComponent(() => import("./routes/IncidentsPage"), "IncidentsPage"),

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ApiError, request, setCsrfToken } from "./client";
 import { sessionQuery } from "./queries";
 import type {
-  AllowedAction, AutonomyGrant, AutonomyView, BulkAction, BulkRequest, BulkResult, CreatedToken, FaultRequest, HoldRequest, HoldsView, PlanRequest, ReplayRequest, ReplayView, RunItem, RunPlan, RunRequest, RunStarted,
+  AllowedAction, AutonomyGrant, AutonomyView, BulkAction, BulkRequest, BulkResult, CreatedToken, FaultRequest, HoldRequest, HoldsView, PlanRequest, Regrouped, ReplayRequest, ReplayView, RunItem, RunPlan, RunRequest, RunStarted,
   Session, SignIn, StopRequest, StopSwitch, TokenRequest, WorkflowDetail,
 } from "./types";
 
@@ -21,6 +21,23 @@ export const useAllowedAction = () =>
     ({ action, body }: { action: AllowedAction; body?: unknown }) =>
       request<unknown>(action.path, { method: action.method, body: body ?? {} }),
     [["incident"], ["incidents"], ["overview"], ["runs"], ["run"], ["approvals"], ["workflows"], ["workflow"], ["schedules"], ["findings"], ["detection"]],
+  );
+
+/** A person's word on what belongs together. */
+export type RegroupAsk =
+  | { deed: "merge"; incident: string; into: string }
+  | { deed: "split"; incident: string; findings: readonly string[] }
+  /** Wherever the findings are: the incident that takes them is the one that is asked. */
+  | { deed: "move"; into: string; findings: readonly string[] };
+
+/** Answers with the incident that has the findings then. */
+export const useRegroup = () =>
+  useChange(
+    (ask: RegroupAsk) => {
+      const path = `/incidents/${encodeURIComponent(ask.deed === "move" ? ask.into : ask.incident)}/${ask.deed}`;
+      return request<Regrouped>(path, { method: "POST", body: ask.deed === "merge" ? { into: ask.into } : { findings: ask.findings } });
+    },
+    [["incident"], ["incidents"], ["findings"], ["overview"], ["map"]],
   );
 
 /** Works stored signals once more; changes nothing. */

@@ -39,9 +39,11 @@ export const mapQuery = get<ServiceMap>(["map"], "/map");
 export const servicesQuery = list<Service>(["services"], "/services", { limit: 500 });
 export const serviceQuery = (name: string) => get<ServiceDetail>(["service", name], `/services/${at(name)}`);
 
-export type IncidentFilter = { status?: string; service?: string; severity?: string };
+export type IncidentFilter = { status?: string; service?: string; severity?: string; priority?: string };
 export const incidentsQuery = (filter: IncidentFilter) =>
   infinite<IncidentSummary>(["incidents", filter], "/incidents", { ...filter, limit: 50 });
+/** Those that findings can be moved to. */
+export const openIncidentsQuery = list<IncidentSummary>(["incidents", "open"], "/incidents", { status: "active", limit: 200 });
 export const incidentQuery = (id: string) => get<IncidentDetail>(["incident", id], `/incidents/${at(id)}`);
 
 export const seriesQuery = (ask: SeriesAsk) =>

@@ -48,6 +48,7 @@ export type AuditRow = Schemas["AuditRow"];
 export type Problem = Schemas["Problem"];
 export type Session = Schemas["SessionView"];
 export type AllowedAction = Schemas["AllowedAction"];
+export type Regrouped = Schemas["Regrouped"];
 export type IncidentSummary = Schemas["IncidentSummary"];
 export type StopSwitch = Schemas["StopSwitch"];
 export type ActivityEntry = Schemas["ActivityLine"];

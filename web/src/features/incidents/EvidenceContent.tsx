@@ -2,8 +2,10 @@
 import { Link } from "@tanstack/react-router";
 import { ArrowRight } from "lucide-react";
 import type { Evidence, Incident } from "@/api/types";
+import { tie } from "@/lib/format";
 import { duration, toMs } from "@/lib/time";
 import { Card, Facts } from "@/ui/Bits";
+import { Outward } from "@/ui/FindingNotes";
 import { Marked } from "@/ui/LogLines";
 import { Time } from "@/ui/Time";
 
@@ -21,6 +23,8 @@ export function EvidenceContent({ piece, incident }: { piece: Evidence; incident
     case "timing": return <Timing order={body.order as [string, number][]} />;
     case "probe": return <Facts items={[["Address", <code key="a" className="font-mono text-xs">{body.target}</code>], ["Result", body.reason]]} />;
     case "process": return <Facts items={[["Instance", body.instance], ["What happened", body.detail]]} />;
+    case "alert": return <Facts items={[["Alert", <Outward key="a" url={body.url}>{body.name}</Outward>], ["Sent by", body.source]]} />;
+    case "objective": return <Facts items={[["Objective", body.name], ["Its error budget", tie(body.detail)]]} />;
     // These are shown in places of their own.
     case "metric": case "past_incident": return null;
   }

@@ -1,6 +1,6 @@
 /** What speaks for the causes. Each piece opens to what was really seen. */
 import clsx from "clsx";
-import { ChartLine, ChevronRight, GitCommitHorizontal, HeartPulse, History, ListOrdered, ScrollText, Share2, SquareTerminal, type LucideIcon } from "lucide-react";
+import { BellRing, ChartLine, ChevronRight, GitCommitHorizontal, Goal, HeartPulse, History, ListOrdered, ScrollText, Share2, SquareTerminal, type LucideIcon } from "lucide-react";
 import { useEffect, useRef } from "react";
 import type { Evidence, EvidenceBody, Incident, Run } from "@/api/types";
 import { otherEvidence } from "@/lib/evidence";
@@ -10,7 +10,7 @@ import { Panel } from "@/ui/Panel";
 import { EvidenceCharts } from "./EvidenceCharts";
 import { EvidenceContent } from "./EvidenceContent";
 
-const ICON: Record<EvidenceBody["type"], LucideIcon> = { metric: ChartLine, logs: ScrollText, change: GitCommitHorizontal, structure: Share2, timing: ListOrdered, probe: HeartPulse, process: SquareTerminal, past_incident: History };
+const ICON: Record<EvidenceBody["type"], LucideIcon> = { metric: ChartLine, logs: ScrollText, change: GitCommitHorizontal, structure: Share2, timing: ListOrdered, probe: HeartPulse, process: SquareTerminal, past_incident: History, alert: BellRing, objective: Goal };
 
 type Props = { incident: Incident; runs: readonly Run[]; open: string | undefined; onOpen: (id: string | undefined) => void };
 
