@@ -19,6 +19,7 @@ import { may, offer, page, Refusal, text } from "./refusal";
 import { Regroup } from "./regroup";
 import { DEFINITIONS, runbook, tracks } from "./runbooks";
 import { histogram, logs, METRICS, series, SERVICES } from "./telemetry";
+import { Triage } from "./triage";
 import { World } from "./world";
 
 type S = components["schemas"];
@@ -38,6 +39,7 @@ const changed = (kind: string, what: string) => { send("change", { kind, id: wha
 const explanations = new Explanations();
 const automation = new Automation(world, changed);
 const detection = new Detection(world, changed);
+const triage = new Triage(world, changed);
 
 function incidentActions(t: Told, session: S["SessionView"]): S["AllowedAction"][] {
   const i = t.incident;
@@ -111,6 +113,7 @@ function read({ parts, q, session }: Ask): unknown {
       return { service: world.service(b, told), findings: told.flatMap((t) => t.findings).filter((f) => f.service === b && f.state === "firing"), changes: world.changes(told).filter((c) => c.service === b).slice(0, 20), callers: edges.filter((e) => e.to === b).map((e) => e.from), callees: edges.filter((e) => e.from === b).map((e) => e.to), edges };
     }
     case "detection": case "findings": return detection.read(parts, q, session);
+    case "silences": case "triage": return triage.read(parts, q, session);
     case "runs": case "approvals": case "workflows": case "schedules": return automation.read(parts, q, session);
     case "runbooks": {
       if (!b) return { items: Object.keys(DEFINITIONS).map((n) => runbook(n, now)!.summary), next: null };
@@ -166,6 +169,7 @@ function change({ method, parts, body, session }: Ask): unknown {
     changed("fault", spec.name); follow(story, 0);
     return undefined;
   }
+  if (["silences", "triage"].includes(a)) return triage.change(parts, body, session);
   if (["detection", "findings"].includes(a)) return detection.change(parts, body, session);
   if (["runs", "approvals", "workflows", "schedules"].includes(a)) return automation.change(method, parts, body, session);
   throw new Refusal("not_found", "there is no such endpoint");

@@ -72,6 +72,15 @@ const detection = createRoute({
   component: lazyRouteComponent(() => import("./routes/DetectionPage"), "DetectionPage"),
 });
 
+const silences = createRoute({
+  getParentRoute: () => app,
+  path: "/detection/silences",
+  // The condition that a new silence begins with, also an empty one; nothing: none is being made.
+  validateSearch: (s: Record<string, unknown>): { silence?: string } => (typeof s.silence === "string" ? { silence: s.silence } : {}),
+  loader: ({ context: { client } }) => Promise.all([client.ensureInfiniteQueryData(q.silencesQuery), client.ensureQueryData(q.triageQuery)]),
+  component: lazyRouteComponent(() => import("./routes/SilencesPage"), "SilencesPage"),
+});
+
 const systems = createRoute({
   getParentRoute: () => app,
   path: "/systems",
@@ -203,7 +212,7 @@ const settings = createRoute({
 
 const tree = root.addChildren([
   signIn,
-  app.addChildren([overview, incidents, incident, detection, systems, service, automation, runs, run, approvals, workflows, workflow, newWorkflow, schedules, runbooks, runbook, policy, faults, logs, settings]),
+  app.addChildren([overview, incidents, incident, detection, silences, systems, service, automation, runs, run, approvals, workflows, workflow, newWorkflow, schedules, runbooks, runbook, policy, faults, logs, settings]),
 ]);
 
 export function makeRouter(client: QueryClient) {

@@ -3,8 +3,8 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ApiError, request, setCsrfToken } from "./client";
 import { sessionQuery } from "./queries";
 import type {
-  AllowedAction, AutonomyGrant, AutonomyView, BulkAction, BulkRequest, BulkResult, CreatedToken, FaultRequest, HoldRequest, HoldsView, PlanRequest, Regrouped, ReplayRequest, ReplayView, RunItem, RunPlan, RunRequest, RunStarted,
-  Session, SignIn, StopRequest, StopSwitch, TokenRequest, WorkflowDetail,
+  AllowedAction, AutonomyGrant, AutonomyView, BulkAction, BulkRequest, BulkResult, CreatedToken, FaultRequest, HoldRequest, HoldsView, PlanRequest, Regrouped, Rehearsal, ReplayRequest, ReplayView, RunItem, RunPlan, RunRequest, RunStarted,
+  Session, SignIn, Silence, SilenceRequest, StopRequest, StopSwitch, TokenRequest, TriageTest, WorkflowDetail,
 } from "./types";
 
 function useChange<In, Out>(work: (input: In) => Promise<Out>, touches: readonly unknown[][]) {
@@ -20,7 +20,7 @@ export const useAllowedAction = () =>
   useChange(
     ({ action, body }: { action: AllowedAction; body?: unknown }) =>
       request<unknown>(action.path, { method: action.method, body: body ?? {} }),
-    [["incident"], ["incidents"], ["overview"], ["runs"], ["run"], ["approvals"], ["workflows"], ["workflow"], ["schedules"], ["findings"], ["detection"]],
+    [["incident"], ["incidents"], ["overview"], ["runs"], ["run"], ["approvals"], ["workflows"], ["workflow"], ["schedules"], ["findings"], ["detection"], ["silences"]],
   );
 
 /** A person's word on what belongs together. */
@@ -39,6 +39,12 @@ export const useRegroup = () =>
     },
     [["incident"], ["incidents"], ["findings"], ["overview"], ["map"]],
   );
+
+export const useCreateSilence = () =>
+  useChange((body: SilenceRequest) => request<Silence>("/silences", { method: "POST", body, idempotencyKey: crypto.randomUUID() }), [["silences"], ["findings"]]);
+
+/** Where stored findings would have gone under other rules; changes nothing. */
+export const useTestTriage = () => useMutation({ mutationFn: (body: TriageTest) => request<Rehearsal>("/triage/test", { method: "POST", body }) });
 
 /** Works stored signals once more; changes nothing. */
 export const useReplay = () => useMutation({ mutationFn: (body: ReplayRequest) => request<ReplayView>("/detection/replay", { method: "POST", body }) });

@@ -11,7 +11,7 @@ export function IncidentRow({ incident: i }: { incident: IncidentSummary }) {
   return (
     <li data-row className="relative border-b last:border-b-0 hover:bg-raised/60">
       <div className="grid grid-cols-[auto_auto_minmax(0,1fr)_auto] items-start gap-x-3 px-4 py-2.5">
-        <span className="w-7"><Status kind="priority" value={i.priority} bare /></span>
+        <span className="w-5 sm:w-7"><Status kind="priority" value={i.priority} bare /></span>
         <span className="pt-0.5"><Status kind="severity" value={i.severity} iconOnly /></span>
         <div className="min-w-0">
           <Link to="/incidents/$id" params={{ id: i.id }} search={{}} className="text-sm font-medium text-ink before:absolute before:inset-0 focus-visible:outline-none focus-visible:before:outline-2 focus-visible:before:-outline-offset-2 focus-visible:before:outline-accent">{tie(i.title)}</Link>

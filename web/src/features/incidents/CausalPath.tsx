@@ -32,7 +32,7 @@ export function CausalPath({ incident, chosen, onChoose, onEvidence }: Props) {
         <div className="mt-3">
           <Suspense fallback={<Skeleton className="h-32 w-full" />}><CausalMap {...drawn} /></Suspense>
           <p aria-hidden className="mt-2 flex flex-wrap gap-x-5 gap-y-1 text-xs text-faint">
-            <Key><path d="M0,4 H20" strokeWidth="3" className="stroke-bad" /><path d="M26,4 l-8,-4 v8 z" className="fill-bad" /></Key>the trouble travelled
+            <Key><path d="M0,4 H20" strokeWidth="3" className="stroke-bad" /><path d="M26,4 l-8,-4 v8 z" className="fill-bad" /></Key>the trouble travelled; times count from the cause
             {!verified && <><Key><path d="M1,4 H26" strokeWidth="3" strokeDasharray="2 5" strokeLinecap="round" className="stroke-warn" /></Key>assumed, not shown</>}
             <Key><path d="M0,4 H26" strokeWidth="1.25" className="stroke-line-strong" /></Key>calls
           </p>
