@@ -48,6 +48,10 @@ describe("the mock", () => {
     const [faulted] = await items("/runs?status=faulted");
     const [approval] = await items("/approvals?state=pending");
     const learned = ((await (await ask("/findings?limit=200")).json()) as { items: { id: string; kind: string }[] }).items.find((f) => f.kind === "latency" || f.kind === "error_rate");
+    const open: { id: string; findings: string[]; finding: string }[] = [];
+    for (const { id } of await items("/incidents?status=open")) { const { incident } = (await (await ask(`/incidents/${id}`)).json()) as { incident: { findings: string[] } }; open.push({ id, findings: incident.findings, finding: incident.findings[0]! }); }
+    const several = open.find((i) => i.findings.length > 1);
+    const other = open.find((i) => i !== several);
     const source = "document: { dsl: '1.0.3', namespace: mine, name: probe, version: '0.1.0' }\ndo:\n  - rest:\n      wait: { seconds: 1 }\n";
     const asks: [method: string, path: string, body: unknown, status: number][] = [
       ["POST", `/approvals/${approval!.id}/approve`, { note: "go" }, 204],
@@ -55,6 +59,9 @@ describe("the mock", () => {
       ["PUT", "/runs/holds", { scope: "service", name: "catalog", held: true, reason: "moving" }, 200], ["PUT", "/runs/holds", { scope: "all", held: true }, 200], ["PUT", "/runs/holds", { scope: "all", held: false }, 200],
       ["POST", `/findings/${learned!.id}/feedback`, { judgement: "not_anomaly", note: "a test" }, 202], ["POST", "/detection/replay", { from: new Date(Date.now() - 3_600_000).toISOString(), to: new Date().toISOString(), settings: { metric_anomaly: false } }, 200],
       ["POST", "/runs/bulk", { action: "retry", filter: { status: "faulted" }, reason: "again", limit: 5 }, 200], ["POST", "/runs/plan", { workflow: "restart-service", input: { service: "checkout" } }, 200], ["POST", "/runs", { workflow: "restart-service", input: { service: "checkout" } }, 201],
+      ["POST", "/silences", { when: "service == 'worker'", ends_at: new Date(Date.now() + 3_600_000).toISOString(), reason: "a test" }, 201], ["POST", "/silences/preview", { when: "severity in ['low', 'high'] || kind == 'alert'" }, 200],
+      ["POST", `/silences/${(await items("/silences"))[0]!.id}/end`, undefined, 204], ["POST", "/triage/test", { source: "mute: [{ name: all, why: a test, when: 'true' }]" }, 200],
+      ["POST", `/incidents/${several!.id}/split`, { findings: [several!.finding] }, 200], ["POST", `/incidents/${other!.id}/move`, { findings: [several!.finding] }, 200], ["POST", `/incidents/${several!.id}/merge`, { into: other!.id }, 200], ["GET", `/incidents/${several!.id}`, undefined, 200], ["GET", `/incidents/${other!.id}`, undefined, 200],
       ["POST", "/workflows/validate", { source }, 200], ["POST", "/workflows/validate", { source: "document: 1" }, 200], ["PUT", "/workflows/mine.probe", { source }, 200], ["DELETE", "/workflows/mine.probe", undefined, 204],
       ["PUT", "/schedules/shop.sync-catalog", { enabled: false }, 200], ["PUT", "/stop-switch", { engaged: true, reason: "test" }, 200], ["PUT", "/stop-switch", { engaged: false, reason: "" }, 200],
     ];
@@ -68,6 +75,7 @@ describe("the mock", () => {
     expect((await ask("/runs?state=failed")).status).toBe(400);
     expect((await ask("/runs?status=failed")).status).toBe(400);
     expect((await ask("/workflows/a.b/drafts")).status).toBe(404);
+    expect((await ask("/silences/preview", "POST", { when: "servce == 'a'" })).status).toBe(400);
     expect((await ask("/runs/plan", "POST", { document: "x" })).status).toBe(400);
   });
 });

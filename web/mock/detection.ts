@@ -1,13 +1,13 @@
 /** The detection endpoints of the mock: findings with people's word, quality, drift, replay. */
 import type { components } from "../src/api/schema";
-import { iso } from "./ids";
+import { id, iso } from "./ids";
 import { offer, page, Refusal, text } from "./refusal";
 import type { World } from "./world";
 
 type S = components["schemas"];
 const DAY = 86_400_000;
 const NAMES = ["probe_failure", "process_exit", "restart_loop", "error_rate", "latency", "cpu", "memory_leak", "disk_filling", "log_new_pattern", "log_burst", "metric_anomaly"];
-const FACTS = ["probe_failure", "process_exit", "restart_loop"];
+const FACTS = ["probe_failure", "process_exit", "restart_loop", "budget_burn", "alert"];
 const SETTINGS = { warmup_s: 10, clear_after_s: 3, absorb_after_s: 1_800, lateness_ms: 1_000, probe_failures: 2, startup_grace_ms: 5_000, restart_loop_exits: 3, restart_loop_window_s: 120, latency_slack_ms: 75, cpu_floor_ratio: 0.7, horizon_s: 3_600, disk_full_ratio: 0.97, log_burst_min_per_s: 100, metric_anomaly: true, max_services: 1_000, max_series: 20_000, max_templates: 5_000 };
 
 export class Detection {
@@ -16,7 +16,17 @@ export class Detection {
   constructor(private readonly world: World, private readonly changed: (kind: string, what: string) => void) {}
 
   private all(): S["Finding"][] {
-    return this.world.told().flatMap((t) => t.findings).sort((a, b) => Date.parse(b.last_seen_at) - Date.parse(a.last_seen_at));
+    return [...this.world.told().flatMap((t) => t.findings), this.quieted()].sort((a, b) => Date.parse(b.last_seen_at) - Date.parse(a.last_seen_at));
+  }
+
+  /** One that a rule keeps from opening an incident. */
+  private quieted(): S["Finding"] {
+    const at = this.world.born - 31 * 60_000;
+    return {
+      id: id("fnd", at, "backup"), kind: "disk_filling", detector: "disk_filling", service: "worker", instance: "worker-1", subject: { type: "metric", name: "data_folder_bytes", labels: { instance: "worker-1" } }, state: "firing", severity: "low", score: 0.97, direction: "up",
+      observed: 21e6, expected: { low: 4e6, high: 9e6 }, started_at: iso(at), detected_at: iso(at + 4_000), last_seen_at: iso(Date.now()), summary: "data folder 21 MB of 64 MB and growing", samples: [], time_to_limit_ms: null, change: null,
+      quieted: "muted by rule nightly-backup: The backup fills the disk of the worker each night.", correlation_id: id("cor", at, "backup"),
+    };
   }
 
   view(f: S["Finding"], session: S["SessionView"]): S["FindingView"] {

@@ -88,6 +88,8 @@ export const FAULTS: FaultSpec[] = [
       { kind: "error_rate", service: "checkout", subject: metric("request_error_ratio"), observed: 0.41, low: 0, high: 0.015, summary: "41 % of requests fail, expected at most 1.5 %" },
       { kind: "log_new_pattern", service: "checkout", subject: { type: "log_template", template_id: "t_4f09", template: "order <*> rejected: total <*> does not match <*>" }, summary: "a pattern never seen before, 37 times a minute", samples: ["order 88213 rejected: total 41.90 does not match 4190", "order 88217 rejected: total 12.00 does not match 1200", "order 88220 rejected: total 7.49 does not match 749"], lead: 300 },
       { kind: "error_rate", service: "gateway", subject: metric("request_error_ratio"), observed: 0.19, low: 0, high: 0.02, summary: "19 % of requests fail, expected at most 2 %", lead: 600 },
+      { kind: "budget_burn", service: "gateway", subject: { type: "objective", name: "orders-availability" }, summary: "the error budget of orders-availability burns 14 times too fast and is gone in 2 d", lead: 650 },
+      { kind: "alert", service: "checkout", subject: { type: "alert", source: "alertmanager", name: "OrdersFailing", labels: { severity: "page", team: "store" }, url: "https://alertmanager.example/#/alerts" }, summary: "OrdersFailing: 4 of 10 orders fail", lead: 680 },
     ],
     effects: [{ service: "checkout", metric: "request_error_ratio", to: 0.41 }, { service: "gateway", metric: "request_error_ratio", to: 0.19 }, { service: "checkout", metric: "log_error_rate", to: 9 }],
     logs: [{ level: "error", service: "checkout", text: "order 88213 rejected: total 41.90 does not match 4190" }],

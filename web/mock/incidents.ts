@@ -10,7 +10,7 @@ type Json = S["WorkedRun"]["output"];
 const NOTHING = null as unknown as Json;
 /** How the story goes: fixed by itself, waits for approval, undone, escalated, planned for later, inconclusive. */
 export type Variant = "auto" | "approve" | "undone" | "escalate" | "schedule" | "inconclusive";
-export type Story = { spec: FaultSpec; start: number; variant: Variant; approvedAt?: number; acknowledgedAt?: number; rejected?: string; resolvedBy?: string; resolvedAt?: number; frozenMs?: number };
+export type Story = { spec: FaultSpec; start: number; variant: Variant; approvedAt?: number; acknowledgedAt?: number; rejected?: string; resolvedBy?: string; resolvedAt?: number; frozenMs?: number; /** Starts of earlier ones of the same fault, newest first. */ before?: number[] };
 export type Told = { incident: S["Incident"]; findings: S["Finding"][]; decisions: S["Decision"][]; runs: S["WorkedRun"][]; change?: S["Change"] };
 
 /** Milliseconds after the fault at which the loop moves on. */
@@ -39,6 +39,11 @@ export const GUARDS: { name: string; condition: string; verdict: S["Verdict"]; c
 ];
 
 export const POLICY_VERSION = "sha256:9f2c41d7ab03";
+const FAULT_KINDS: Record<S["FailureClass"], S["FaultKind"]> = {
+  crash: "crash", crash_loop: "crash", hang: "crash", memory_leak: "resource", cpu_spin: "resource", slow_dependency: "latency", bad_release: "change", bad_config: "change", disk_full: "resource", log_flood: "resource", unknown: "unknown",
+};
+/** As the server does: severity and impact together. */
+const priorityOf = ({ severity, impact }: FaultSpec): S["Priority"] => (["p4", "p4", "p3", "p2", "p1", "p1"] as const)[["low", "medium", "high", "critical"].indexOf(severity) + ["low", "medium", "high"].indexOf(impact)]!;
 const round = (n: number) => Math.round(n * 1000) / 1000;
 
 function confidence(spec: FaultSpec): S["ConfidenceReport"] {
@@ -86,6 +91,8 @@ export function tell(story: Story, now: number): Told {
     if (f.subject.type === "metric") add(f.service, f.summary, { type: "metric", name: f.subject.name, labels: f.subject.labels ?? {}, range, observed: f.observed ?? null, expected: { low: f.low ?? 0, high: f.high ?? 0 } }, fid);
     else if (f.subject.type === "probe") add(f.service, f.summary, { type: "probe", target: f.subject.target, reason: f.summary.split(": ")[1] ?? "failed" }, fid);
     else if (f.subject.type === "process") add(f.service, f.summary, { type: "process", instance: f.subject.instance, detail: f.summary }, fid);
+    else if (f.subject.type === "alert") add(f.service, f.summary, { type: "alert", source: f.subject.source, name: f.subject.name, url: f.subject.url ?? null }, fid);
+    else if (f.subject.type === "objective") add(f.service, f.summary, { type: "objective", name: f.subject.name, detail: f.summary }, fid);
     else add(f.service, `New log pattern: ${f.subject.template}`, { type: "logs", query: f.samples?.[0]?.split(" ").slice(0, 1).join(" ") ?? "", range, samples: f.samples ?? [] }, fid);
   });
   if (change) add(spec.service, `${change.summary}, 6 s before the first failure`, { type: "change", change: change.id, at: change.at, summary: change.summary });
@@ -93,13 +100,22 @@ export function tell(story: Story, now: number): Told {
     add(spec.service, `Trouble travelled from ${spec.service} to its callers`, { type: "structure", path: [...spec.callers].reverse().concat(spec.service) });
     add(spec.service, `${spec.service} moved first`, { type: "timing", order: [[spec.service, 0], ...spec.callers.map((c, i): [string, number] => [c, 400 + i * 500])] });
   }
-  if (spec.count > 5) add(spec.service, "An incident three days ago looked alike", { type: "past_incident", incident: id("inc", start - 259_200_000, spec.name), fixed_by: spec.runbook });
+  for (const earlier of story.before ?? []) add(spec.service, `an incident that looked alike: ${spec.incident}`, { type: "past_incident", incident: id("inc", earlier, spec.name), fixed_by: `a run of ${spec.runbook} held: verified` });
 
   const diagnosed = age >= PHASES.diagnosed;
   const p = variant === "inconclusive" ? 0.24 : round(spec.analysis);
+  const shows = (service: string) => evidence.filter((e) => e.service === service && e.finding).slice(0, 1).map((e) => e.id);
+  const pathOf = (way: string[]) => way.map((service, i): S["PathStep"] => {
+    const first = seen.find((f) => f.service === service);
+    return { service, departed: first !== undefined, after_ms: first ? (first.lead ?? 0) : null, covers: first && i < way.length - 1 ? round(Math.min(1, spec.analysis + i * 0.06)) : null, evidence: shows(service) };
+  });
+  const way = [spec.service, ...spec.callers];
+  const path = pathOf(way);
+  const { service: other } = spec.rival;
+  const rivalPath = pathOf(way.includes(other) ? way.slice(way.indexOf(other)) : [other, ...way]);
   const causes: S["Cause"][] = diagnosed ? [
-    { id: id("cau", start, spec.name, "1"), rank: 1, service: spec.service, instance: spec.instance, class: spec.class, title: spec.cause, probability: p, scores: { structure: spec.callers.length > 0 ? 0.92 : 0.6, deviation: 0.97, timing: 0.9, change: spec.change ? 0.95 : 0, history: spec.history }, evidence: evidence.map((e) => e.id), change: change?.id ?? null },
-    { id: id("cau", start, spec.name, "2"), rank: 2, service: spec.rival.service, instance: null, class: spec.rival.class, title: spec.rival.title, probability: round((1 - p) * 0.6), scores: { structure: 0.4, deviation: 0.61, timing: 0.22, change: 0, history: 0.1 }, evidence: evidence.slice(-1).map((e) => e.id), change: null },
+    { id: id("cau", start, spec.name, "1"), fault: FAULT_KINDS[spec.class], path, path_verified: path.every((s) => s.departed), rank: 1, service: spec.service, instance: spec.instance, class: spec.class, title: spec.cause, probability: p, scores: { structure: spec.callers.length > 0 ? 0.92 : 0.6, deviation: 0.97, timing: 0.9, change: spec.change ? 0.95 : 0, history: spec.history }, evidence: evidence.map((e) => e.id), change: change?.id ?? null },
+    { id: id("cau", start, spec.name, "2"), fault: FAULT_KINDS[spec.rival.class], path: rivalPath, path_verified: rivalPath.every((s) => s.departed), rank: 2, service: spec.rival.service, instance: null, class: spec.rival.class, title: spec.rival.title, probability: round((1 - p) * 0.6), scores: { structure: 0.4, deviation: 0.61, timing: 0.22, change: 0, history: 0.1 }, evidence: evidence.slice(-1).map((e) => e.id), change: null },
     { id: id("cau", start, spec.name, "3"), rank: 3, service: "host", instance: null, class: "unknown", title: "the machine itself is short of processor or memory", probability: round((1 - p) * 0.2), scores: { structure: 0.2, deviation: 0.18, timing: 0.1, change: 0, history: 0.05 }, evidence: [], change: null },
   ] : [];
 
@@ -189,9 +205,9 @@ export function tell(story: Story, now: number): Told {
   if (over) lines.push([overAt - start + 1, "status", "Resolved", null]);
   return {
     incident: {
-      id: inc, title: spec.incident, status, severity: spec.severity, impact: spec.impact, services: [...new Set([spec.service, ...seen.map((f) => f.service)])],
+      id: inc, title: spec.incident, status, severity: spec.severity, impact: spec.impact, priority: priorityOf(spec), flapping_since: variant === "undone" ? at(40_000) : null, merged_into: null, services: [...new Set([spec.service, ...seen.map((f) => f.service)])],
       findings: findings.map((f) => f.id), firing: over ? 0 : findings.length,
-      grouping: seen.length > 1 ? [`${spec.callers.join(" and ") || spec.service} depends on ${spec.service} and departed within ${String((seen.at(-1)?.lead ?? 0) + 100)} ms`, "same minute, connected in the service graph"] : [],
+      grouping: seen.map((f, i) => (i === 0 ? "no other incident is open" : f.subject.type === "alert" ? "alerts: close in time to an alert on the same or a neighbouring thing (+3.2); fits the time since the start and the number of alerts (+0.4)" : f.service === spec.service ? `${spec.service} is in the incident already` : `${f.service} calls ${spec.service}; errors and slowness travel up`)),
       causes, evidence: diagnosed ? evidence : [], conclusive: diagnosed && variant !== "inconclusive", recommendations: hasRec ? [rec] : [], decisions: decisions.map((d) => d.id), runs: runs.map((r) => r.id),
       started_at: at(0), opened_at: at(PHASES.opened), acknowledged_at: story.acknowledgedAt ? iso(story.acknowledgedAt) : null, resolved_at: over ? iso(overAt) : null,
       resolution: over ? (story.resolvedBy ?? `A run of ${spec.runbook} held: verified over 8 s`) : null, needs_person: needs,

@@ -16,8 +16,10 @@ import { id, iso } from "./ids";
 import { GUARDS, PHASES, POLICY_VERSION, RULES, type Story, type Told } from "./incidents";
 import { answerFaults, askFaults, operationOf, statusOf } from "./contract";
 import { may, offer, page, Refusal, text } from "./refusal";
+import { Regroup } from "./regroup";
 import { DEFINITIONS, runbook, tracks } from "./runbooks";
 import { histogram, logs, METRICS, series, SERVICES } from "./telemetry";
+import { Triage } from "./triage";
 import { World } from "./world";
 
 type S = components["schemas"];
@@ -37,6 +39,7 @@ const changed = (kind: string, what: string) => { send("change", { kind, id: wha
 const explanations = new Explanations();
 const automation = new Automation(world, changed);
 const detection = new Detection(world, changed);
+const triage = new Triage(world, changed);
 
 function incidentActions(t: Told, session: S["SessionView"]): S["AllowedAction"][] {
   const i = t.incident;
@@ -48,6 +51,8 @@ function incidentActions(t: Told, session: S["SessionView"]): S["AllowedAction"]
   ];
   const explained = explanations.of(t);
   actions.push(offer(session, "explain", explained ? "Ask again" : "Explain", `/incidents/${i.id}/explain`, "operator", explained?.state === "asked" ? "the model is asked already" : i.causes.length === 0 ? "the diagnosis is under way" : null));
+  const refused = Regroup.refusals(t);
+  actions.push(offer(session, "merge", "Merge into another", `/incidents/${i.id}/merge`, "operator", refused.merge), offer(session, "split", "Split", `/incidents/${i.id}/split`, "operator", refused.split));
   if (d?.recommendation) {
     const blocked = over ?? (d.disposition === "proposed" || d.disposition === "escalated" || d.disposition === "scheduled" ? (world.stop.engaged ? "the stop switch is engaged" : null) : `the decision is ${d.disposition}`);
     actions.unshift(offer(session, "approve", "Approve", `/decisions/${d.id}/approve`, "approver", blocked), offer(session, "reject", "Reject", `/decisions/${d.id}/reject`, "approver", blocked));
@@ -93,8 +98,8 @@ function read({ parts, q, session }: Ask): unknown {
     case "changes": return page(world.changes(world.told()).filter((c) => !q.get("service") || c.service === q.get("service")), q);
     case "incidents": {
       if (b) { const t = toldOf(b); return { incident: t.incident, findings: t.findings.map((f) => detection.view(f, session)), decisions: t.decisions, runs: t.runs, explanation: explanations.of(t), allowed_actions: incidentActions(t, session) }; }
-      const [status, service, severity] = [q.get("status"), q.get("service"), q.get("severity")];
-      return page(world.told().map((t) => world.summary(t)).filter((i) => (!status || i.status === status || (status === "open" && i.status !== "resolved")) && (!service || i.services.includes(service)) && (!severity || i.severity === severity)), q);
+      const [status, service, severity, priority] = [q.get("status"), q.get("service"), q.get("severity"), q.get("priority")];
+      return page(world.told().map((t) => world.summary(t)).filter((i) => (!status || (status === "active" ? i.status !== "resolved" : i.status === status)) && (!priority || i.priority === priority) && (!service || i.services.includes(service)) && (!severity || i.severity === severity)), q);
     }
     case "decisions": {
       if (b) { const t = byDecision(b); return { decision: t.decisions.find((d) => d.id === b), allowed_actions: incidentActions(t, session).slice(0, 2) }; }
@@ -108,6 +113,7 @@ function read({ parts, q, session }: Ask): unknown {
       return { service: world.service(b, told), findings: told.flatMap((t) => t.findings).filter((f) => f.service === b && f.state === "firing"), changes: world.changes(told).filter((c) => c.service === b).slice(0, 20), callers: edges.filter((e) => e.to === b).map((e) => e.from), callees: edges.filter((e) => e.from === b).map((e) => e.to), edges };
     }
     case "detection": case "findings": return detection.read(parts, q, session);
+    case "silences": case "triage": return triage.read(parts, q, session);
     case "runs": case "approvals": case "workflows": case "schedules": return automation.read(parts, q, session);
     case "runbooks": {
       if (!b) return { items: Object.keys(DEFINITIONS).map((n) => runbook(n, now)!.summary), next: null };
@@ -129,6 +135,12 @@ function change({ method, parts, body, session }: Ask): unknown {
     setTimeout(() => { changed("explanation", b); }, TAKES_MS + 50);
     changed("explanation", b);
     return explanations.of(toldOf(b));
+  }
+  if (a === "incidents" && ["merge", "split", "move"].includes(c ?? "")) {
+    const answer = world.regroup.change(world.told(), c!, b, body, session.user.name);
+    world.record(actor, { merge: "incident.merged", split: "incident.split" }[c!] ?? "findings.moved", b, { into: answer.incident });
+    changed("incident", b); changed("incident", answer.incident);
+    return answer;
   }
   if (a === "decisions") {
     const t = byDecision(b);
@@ -152,10 +164,12 @@ function change({ method, parts, body, session }: Ask): unknown {
     if (!spec) throw new Refusal("not_found", `there is no fault ${c ?? ""}`);
     if (method === "DELETE") { injected.delete(spec.name); changed("fault", spec.name); return undefined; }
     const story: Story = { spec, start: Date.now(), variant: spec.severity === "critical" ? "approve" : "auto" };
+    story.before = world.before(story);
     world.stories.unshift(story); injected.set(spec.name, story);
     changed("fault", spec.name); follow(story, 0);
     return undefined;
   }
+  if (["silences", "triage"].includes(a)) return triage.change(parts, body, session);
   if (["detection", "findings"].includes(a)) return detection.change(parts, body, session);
   if (["runs", "approvals", "workflows", "schedules"].includes(a)) return automation.change(method, parts, body, session);
   throw new Refusal("not_found", "there is no such endpoint");

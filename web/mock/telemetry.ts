@@ -50,7 +50,7 @@ export function series(ask: URLSearchParams, now: number, windows: Window[]): S[
   };
   const chosen = ask.get("service");
   const perInstance = /^(process|data)_/.test(name);
-  return { series: (chosen ? [chosen] : SERVICES).filter((s) => SERVICES.includes(s)).map((s) => one(s, perInstance ? { instance: `${s}-1` } : {})) };
+  return { series: (chosen ? [chosen] : SERVICES).filter((s) => SERVICES.includes(s)).map((s) => one(s, ask.get("instance") ? { instance: ask.get("instance")! } : perInstance ? { instance: `${s}-1` } : {})) };
 }
 
 const LINES: [S["LogLevel"], string, string][] = [

@@ -5,6 +5,7 @@ import { OPERATIONS } from "./contract";
 import { FAULTS, UNKNOWN } from "./faults";
 import { id, iso } from "./ids";
 import { tell, type Story, type Told } from "./incidents";
+import { Regroup } from "./regroup";
 import { SERVICES, value, type Window } from "./telemetry";
 
 type S = components["schemas"];
@@ -26,6 +27,7 @@ export class World {
     { id: id("tok", this.born - 9e8, "ci"), name: "ci deploys", role: "operator", ingest: true, created_by: "admin", created_at: iso(this.born - 9e8), expires_at: iso(this.born + 6e9) },
     { id: id("tok", this.born - 4e8, "grafana"), name: "grafana", role: "viewer", ingest: false, created_by: "admin", created_at: iso(this.born - 4e8), expires_at: null },
   ];
+  readonly regroup = new Regroup();
   audit: S["AuditRow"][] = [];
   sessions = new Map<string, S["SessionView"]>();
 
@@ -58,11 +60,17 @@ export class World {
       { spec: fault("bad-release"), start: now - 400 * MIN, variant: "approve", approvedAt: now - 397 * MIN },
     ];
     for (let i = 0; i < 60; i += 1) h.push({ spec: FAULTS[(i * 3) % 10]!, start: now - (500 + i * 47) * MIN, variant: "auto" });
+    for (const s of h) s.before = this.before(s, h);
     return h.map((s) => (s.variant === "auto" && s.spec.severity === "critical" ? { ...s, variant: "approve", approvedAt: s.start + 90_000 } : s));
   }
 
+  /** When the same fault acted before, as far as the diagnosis looks back. */
+  before(story: Story, all: readonly Story[] = this.stories): number[] {
+    return all.filter((s) => s.spec === story.spec && s.start < story.start && s.variant !== "inconclusive").map((s) => s.start).sort((a, b) => b - a).slice(0, 3);
+  }
+
   told(now = Date.now()): Told[] {
-    return this.stories.map((s) => tell(s, now)).sort((a, b) => b.incident.opened_at.localeCompare(a.incident.opened_at));
+    return this.regroup.apply(this.stories.map((s) => tell(s, now))).sort((a, b) => b.incident.opened_at.localeCompare(a.incident.opened_at));
   }
 
   windows(now = Date.now()): Window[] {
@@ -86,7 +94,7 @@ export class World {
   }
 
   summary({ incident: i }: Told): S["IncidentSummary"] {
-    return { id: i.id, title: i.title, status: i.status, severity: i.severity, impact: i.impact, services: i.services, class: i.causes[0]?.class ?? null, cause_service: i.conclusive ? i.causes[0]!.service : null, started_at: i.started_at, opened_at: i.opened_at, resolved_at: i.resolved_at, needs_person: i.needs_person, firing: i.firing };
+    return { id: i.id, title: i.title, status: i.status, severity: i.severity, impact: i.impact, priority: i.priority ?? "p4", flapping_since: i.flapping_since, services: i.services, class: i.causes[0]?.class ?? null, cause_service: i.conclusive ? i.causes[0]!.service : null, started_at: i.started_at, opened_at: i.opened_at, resolved_at: i.resolved_at, needs_person: i.needs_person, firing: i.firing };
   }
 
   health(name: string, told: Told[]): S["Health"] {

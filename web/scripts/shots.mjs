@@ -32,7 +32,7 @@ for (const [look, options] of Object.entries(looks)) {
   const retried = (await get("/runs?workflow=shop.sync-catalog")).items[0]?.id ?? run?.id;
   const records = run ? (await get(`/runs/${run.id}/journal?limit=500`)).items.map((r) => r.sequence) : [];
   const screens = {
-    overview: "/", incidents: "/incidents", incident: `/incidents/${slow?.id}`, approval: `/incidents/${needs?.id}`, why: `/incidents/${needs?.id}?why=${decision}`, systems: "/systems", service: "/systems/checkout",
+    overview: "/", incidents: "/incidents", incident: `/incidents/${slow?.id}`, approval: `/incidents/${needs?.id}`, silences: "/detection/silences", silence: "/detection/silences?silence=severity+%3D%3D+%27high%27", why: `/incidents/${needs?.id}?why=${decision}`, systems: "/systems", service: "/systems/checkout",
     runs: "/automation/runs", "runs-filtered": "/automation/runs?workflow=shop.release-with-care&span=24h", "runs-none": "/automation/runs?text=zzz", run: `/automation/runs/${run?.id}`, "run-step": `/automation/runs/${run?.id}?step=4`, "run-diagram": `/automation/runs/${run?.id}?view=diagram&step=3`,
     "run-past": `/automation/runs/${run?.id}?at=${records[Math.floor(records.length / 2)]}`, "run-asking": `/automation/runs/${asking}`, "run-loop": `/automation/runs/${looped}?step=3`, "run-retried": `/automation/runs/${retried}`,
     approvals: "/automation/approvals", workflows: "/automation/workflows", workflow: "/automation/workflows/shop.release-with-care", "workflow-shipped": "/automation/workflows/restart-service", "workflow-try": "/automation/workflows/shop.release-with-care?tab=try",

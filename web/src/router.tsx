@@ -48,7 +48,7 @@ const overview = createRoute({
 const incidents = createRoute({
   getParentRoute: () => app,
   path: "/incidents",
-  validateSearch: (s: Record<string, unknown>): q.IncidentFilter => ({ status: text(s.status), service: text(s.service), severity: text(s.severity) }),
+  validateSearch: (s: Record<string, unknown>): q.IncidentFilter => ({ status: text(s.status), service: text(s.service), severity: text(s.severity), priority: text(s.priority) }),
   loaderDeps: ({ search }) => search,
   loader: ({ context: { client }, deps }) => client.ensureInfiniteQueryData(q.incidentsQuery(deps)),
   component: lazyRouteComponent(() => import("./routes/IncidentsPage"), "IncidentsPage"),
@@ -57,8 +57,9 @@ const incidents = createRoute({
 const incident = createRoute({
   getParentRoute: () => app,
   path: "/incidents/$id",
-  validateSearch: (s: Record<string, unknown>): { why?: string; evidence?: string } => ({ why: text(s.why), evidence: text(s.evidence) }),
-  loader: ({ context: { client }, params }) => client.ensureQueryData(q.incidentQuery(params.id)),
+  validateSearch: (s: Record<string, unknown>): { why?: string; evidence?: string; cause?: string } => ({ why: text(s.why), evidence: text(s.evidence), cause: text(s.cause) }),
+  // The map only says who else calls what is on the path: the incident shows without it.
+  loader: ({ context: { client }, params }) => Promise.all([client.ensureQueryData(q.incidentQuery(params.id)), client.prefetchQuery(q.mapQuery)]),
   component: lazyRouteComponent(() => import("./routes/IncidentPage"), "IncidentPage"),
 });
 
@@ -69,6 +70,15 @@ const detection = createRoute({
   loaderDeps: ({ search }) => ({ hours: search.hours ?? 168 }),
   loader: ({ context: { client }, deps }) => Promise.all([client.ensureQueryData(q.detectionQuery(deps.hours)), client.ensureInfiniteQueryData(q.findingsQuery)]),
   component: lazyRouteComponent(() => import("./routes/DetectionPage"), "DetectionPage"),
+});
+
+const silences = createRoute({
+  getParentRoute: () => app,
+  path: "/detection/silences",
+  // The condition that a new silence begins with, also an empty one; nothing: none is being made.
+  validateSearch: (s: Record<string, unknown>): { silence?: string } => (typeof s.silence === "string" ? { silence: s.silence } : {}),
+  loader: ({ context: { client } }) => Promise.all([client.ensureInfiniteQueryData(q.silencesQuery), client.ensureQueryData(q.triageQuery)]),
+  component: lazyRouteComponent(() => import("./routes/SilencesPage"), "SilencesPage"),
 });
 
 const systems = createRoute({
@@ -202,7 +212,7 @@ const settings = createRoute({
 
 const tree = root.addChildren([
   signIn,
-  app.addChildren([overview, incidents, incident, detection, systems, service, automation, runs, run, approvals, workflows, workflow, newWorkflow, schedules, runbooks, runbook, policy, faults, logs, settings]),
+  app.addChildren([overview, incidents, incident, detection, silences, systems, service, automation, runs, run, approvals, workflows, workflow, newWorkflow, schedules, runbooks, runbook, policy, faults, logs, settings]),
 ]);
 
 export function makeRouter(client: QueryClient) {

@@ -3,8 +3,8 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ApiError, request, setCsrfToken } from "./client";
 import { sessionQuery } from "./queries";
 import type {
-  AllowedAction, AutonomyGrant, AutonomyView, BulkAction, BulkRequest, BulkResult, CreatedToken, FaultRequest, HoldRequest, HoldsView, PlanRequest, ReplayRequest, ReplayView, RunItem, RunPlan, RunRequest, RunStarted,
-  Session, SignIn, StopRequest, StopSwitch, TokenRequest, WorkflowDetail,
+  AllowedAction, AutonomyGrant, AutonomyView, BulkAction, BulkRequest, BulkResult, CreatedToken, FaultRequest, HoldRequest, HoldsView, PlanRequest, Regrouped, Rehearsal, ReplayRequest, ReplayView, RunItem, RunPlan, RunRequest, RunStarted,
+  Session, SignIn, Silence, SilenceRequest, StopRequest, StopSwitch, TokenRequest, TriageTest, WorkflowDetail,
 } from "./types";
 
 function useChange<In, Out>(work: (input: In) => Promise<Out>, touches: readonly unknown[][]) {
@@ -20,8 +20,31 @@ export const useAllowedAction = () =>
   useChange(
     ({ action, body }: { action: AllowedAction; body?: unknown }) =>
       request<unknown>(action.path, { method: action.method, body: body ?? {} }),
-    [["incident"], ["incidents"], ["overview"], ["runs"], ["run"], ["approvals"], ["workflows"], ["workflow"], ["schedules"], ["findings"], ["detection"]],
+    [["incident"], ["incidents"], ["overview"], ["runs"], ["run"], ["approvals"], ["workflows"], ["workflow"], ["schedules"], ["findings"], ["detection"], ["silences"]],
   );
+
+/** A person's word on what belongs together. */
+export type RegroupAsk =
+  | { deed: "merge"; incident: string; into: string }
+  | { deed: "split"; incident: string; findings: readonly string[] }
+  /** Wherever the findings are: the incident that takes them is the one that is asked. */
+  | { deed: "move"; into: string; findings: readonly string[] };
+
+/** Answers with the incident that has the findings then. */
+export const useRegroup = () =>
+  useChange(
+    (ask: RegroupAsk) => {
+      const path = `/incidents/${encodeURIComponent(ask.deed === "move" ? ask.into : ask.incident)}/${ask.deed}`;
+      return request<Regrouped>(path, { method: "POST", body: ask.deed === "merge" ? { into: ask.into } : { findings: ask.findings } });
+    },
+    [["incident"], ["incidents"], ["findings"], ["overview"], ["map"]],
+  );
+
+export const useCreateSilence = () =>
+  useChange((body: SilenceRequest) => request<Silence>("/silences", { method: "POST", body, idempotencyKey: crypto.randomUUID() }), [["silences"], ["findings"]]);
+
+/** Where stored findings would have gone under other rules; changes nothing. */
+export const useTestTriage = () => useMutation({ mutationFn: (body: TriageTest) => request<Rehearsal>("/triage/test", { method: "POST", body }) });
 
 /** Works stored signals once more; changes nothing. */
 export const useReplay = () => useMutation({ mutationFn: (body: ReplayRequest) => request<ReplayView>("/detection/replay", { method: "POST", body }) });

@@ -3,7 +3,7 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/
 import { pages, request, setCsrfToken, type Query } from "./client";
 import type {
   ApiToken, ApprovalItem, AuditRow, AuditVerification, AutonomyGrant, Change, Demo, DetectionView, FindingView, HoldsView, IncidentDetail, IncidentSummary, JournalItem, LogHistogram, LogRecord,
-  Overview, Page, Policy, RunDetail, RunFilter, RunItem, Runbook, RunbookSummary, ScheduleItem, Validation, WorkflowDetail, WorkflowSummary, WorkflowVersion, SeriesAnswer, SeriesAsk, Service, ServiceDetail, ServiceMap, Session, Status, StopSwitch, Track,
+  Overview, Page, Policy, RunDetail, RunFilter, RunItem, Runbook, RunbookSummary, ScheduleItem, Validation, WorkflowDetail, WorkflowSummary, WorkflowVersion, SeriesAnswer, SeriesAsk, Service, ServiceDetail, ServiceMap, Session, Silence, SilenceMatches, Status, StopSwitch, Track, TriageView,
 } from "./types";
 
 const get = <T>(key: readonly unknown[], path: string, query?: Query) =>
@@ -39,9 +39,11 @@ export const mapQuery = get<ServiceMap>(["map"], "/map");
 export const servicesQuery = list<Service>(["services"], "/services", { limit: 500 });
 export const serviceQuery = (name: string) => get<ServiceDetail>(["service", name], `/services/${at(name)}`);
 
-export type IncidentFilter = { status?: string; service?: string; severity?: string };
+export type IncidentFilter = { status?: string; service?: string; severity?: string; priority?: string };
 export const incidentsQuery = (filter: IncidentFilter) =>
   infinite<IncidentSummary>(["incidents", filter], "/incidents", { ...filter, limit: 50 });
+/** Those that findings can be moved to. */
+export const openIncidentsQuery = list<IncidentSummary>(["incidents", "open"], "/incidents", { status: "active", limit: 200 });
 export const incidentQuery = (id: string) => get<IncidentDetail>(["incident", id], `/incidents/${at(id)}`);
 
 export const seriesQuery = (ask: SeriesAsk) =>
@@ -55,6 +57,15 @@ export const histogramQuery = (ask: LogAsk) =>
 
 export const detectionQuery = (hours: number) => get<DetectionView>(["detection", hours], "/detection", { hours });
 export const findingsQuery = infinite<FindingView>(["findings"], "/findings", { limit: 50 });
+
+export const silencesQuery = infinite<Silence>(["silences"], "/silences", { limit: 50 });
+/** What a condition means now. The newest answer stays until the next is there; a condition that cannot be read is not asked for again. */
+export const silencePreviewQuery = (when: string) =>
+  queryOptions({
+    queryKey: ["silences", "preview", when], gcTime: 30_000, placeholderData: keepPreviousData, retry: false,
+    queryFn: ({ signal }) => request<SilenceMatches>("/silences/preview", { method: "POST", body: { when }, signal }),
+  });
+export const triageQuery = get<TriageView>(["triage"], "/triage");
 
 export const changesQuery = (service?: string) => list<Change>(["changes", service], "/changes", { service, limit: 50 });
 

@@ -29,6 +29,7 @@ export function staleKeys({ kind, id }: ChangeEvent): unknown[][] {
     case "schedule": return [["schedules"]];
     case "finding": return [["incident"], ["findings"], ["detection"], ["map"], ["service"]];
     case "feedback": return [["incident"], ["findings"], ["detection"]];
+    case "silence": return [["silences"]];
     case "service": return [["service", id], ["services"], ["map"], ["overview"]];
     case "change": return [["changes"], ["service"]];
     case "autonomy": return [["autonomy"]];

@@ -63,3 +63,14 @@ export const isRange = (text: unknown): text is Range => typeof text === "string
 
 /** A sentence of the server with its instants as the clock of the reader; with the date where it is another day. */
 export const withClock = (text: string): string => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (at) => (new Date(at).toDateString() === new Date().toDateString() ? clock(toMs(at)) : full(toMs(at))));
+
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400].map((s) => s * SECOND);
+
+/** Round instants between two others, at most `most` of them, and how to write them: seconds only where they differ. */
+export function ticks(from: number, to: number, most: number): { at: number; text: string }[] {
+  if (!(to > from) || most < 1) return [];
+  const step = STEPS.find((s) => (to - from) / s <= most) ?? DAY * Math.ceil((to - from) / DAY / most);
+  const all: { at: number; text: string }[] = [];
+  for (let at = Math.ceil(from / step) * step; at <= to; at += step) all.push({ at, text: step < MINUTE ? clock(at) : clock(at).slice(0, 5) });
+  return all;
+}

@@ -4,6 +4,7 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { Radar } from "lucide-react";
 import { detectionQuery, findingsQuery } from "@/api/queries";
 import { ActionBar } from "@/features/actions/ActionBar";
+import { DetectionTabs } from "@/features/detection/DetectionTabs";
 import { Drifting } from "@/features/detection/Drifting";
 import { Quality } from "@/features/detection/Quality";
 import { Replay } from "@/features/detection/Replay";
@@ -32,6 +33,7 @@ export function DetectionPage() {
         title="Detection" lead="What the detectors said, how often people agreed, and where what they learned holds no longer."
         actions={<Segmented label="Window" value={String(hours)} options={[["24", "1 day"], ["168", "7 days"], ["720", "30 days"]]} onChange={(h) => void navigate({ to: "/detection", search: h === "168" ? {} : { hours: Number(h) }, replace: true })} />}
       />
+      <DetectionTabs />
       <dl className="mb-4 grid grid-cols-2 gap-3 lg:grid-cols-4">
         <Figure name="Findings" value={count(raised)}><Sparkline bars values={data.days.map((d) => d.raised)} label={`Findings of each day: ${data.days.map((d) => String(d.raised)).join(", ")}`} /></Figure>
         <Figure name="Precision by your word" value={judged > 0 ? percent(confirmed / judged) : "not known"}>{judged > 0 ? `${count(confirmed)} of ${count(judged)} judged were worth saying` : "Judge findings below; it is counted from then on."}</Figure>

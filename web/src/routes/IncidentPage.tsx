@@ -5,13 +5,15 @@ import { incidentQuery } from "@/api/queries";
 import { ActionBar } from "@/features/actions/ActionBar";
 import { DecisionCard } from "@/features/decisions/DecisionCard";
 import { WhyPanel } from "@/features/decisions/WhyPanel";
+import { CausalPath } from "@/features/incidents/CausalPath";
 import { Causes } from "@/features/incidents/Causes";
 import { EvidenceList } from "@/features/incidents/EvidenceList";
 import { ExplanationPanel } from "@/features/incidents/Explanation";
-import { Findings } from "@/features/incidents/Findings";
+import { Grouping } from "@/features/incidents/Grouping";
 import { IncidentHead } from "@/features/incidents/IncidentHead";
 import { LifeLine } from "@/features/incidents/LifeLine";
 import { RunCard } from "@/features/incidents/RunCard";
+import { Similar } from "@/features/incidents/Similar";
 import { tie } from "@/lib/format";
 import { Panel } from "@/ui/Panel";
 import { Timeline } from "@/ui/Timeline";
@@ -24,11 +26,13 @@ export function IncidentPage() {
   const navigate = useNavigate();
   const { data } = useSuspenseQuery(incidentQuery(id));
   const { incident, findings, decisions, runs, explanation, allowed_actions } = data;
-  // Asking the model is offered where its answer stands.
-  const [explain, actions] = [allowed_actions.filter((a) => a.name === "explain"), allowed_actions.filter((a) => a.name !== "explain")];
+  // Asking the model is offered where its answer stands, corrections of the group where the group does.
+  const named = (...names: string[]) => allowed_actions.filter((a) => names.includes(a.name));
+  const [explain, regroup] = [named("explain"), named("merge", "split")];
+  const actions = allowed_actions.filter((a) => !explain.includes(a) && !regroup.includes(a));
   const latest = decisions.at(-1);
   const recommendation = incident.recommendations.find((r) => r.id === latest?.recommendation) ?? incident.recommendations.at(-1);
-  const show = (change: { why?: string; evidence?: string }) => void navigate({ to: "/incidents/$id", params: { id }, search: { ...search, ...change }, replace: true, resetScroll: false });
+  const show = (change: { why?: string; evidence?: string; cause?: string }) => void navigate({ to: "/incidents/$id", params: { id }, search: { ...search, ...change }, replace: true, resetScroll: false });
   const why = search.why ? (decisions.find((d) => d.id === search.why) ?? latest) : undefined;
   return (
     <>
@@ -42,9 +46,11 @@ export function IncidentPage() {
         </div>
         <div className="min-w-0 space-y-5 xl:col-start-1 xl:row-span-2 xl:row-start-1">
           <Causes incident={incident} onEvidence={(evidence) => { show({ evidence }); }} />
+          <CausalPath incident={incident} chosen={search.cause} onChoose={(cause) => { show({ cause }); }} onEvidence={(evidence) => { show({ evidence }); }} />
           <ExplanationPanel explanation={explanation} refusal={explain.find((a) => !a.allowed)?.reason ?? null} actions={<ActionBar small actions={explain} context={incident.title} />} onEvidence={(evidence) => { show({ evidence }); }} />
-          <EvidenceList incident={incident} open={search.evidence} onOpen={(evidence) => { show({ evidence }); }} />
-          <Findings items={findings} actions={(f) => <ActionBar small actions={f.allowed_actions} context={tie(f.summary)} />} />
+          <EvidenceList incident={incident} runs={runs} open={search.evidence} onOpen={(evidence) => { show({ evidence }); }} />
+          <Similar incident={incident} open={search.evidence} />
+          <Grouping incident={incident} findings={findings} allowed={regroup} actions={(f) => <ActionBar small actions={f.allowed_actions} context={tie(f.summary)} />} />
         </div>
         <Panel title="Timeline" className="xl:col-start-2"><Timeline items={incident.timeline} /></Panel>
       </div>

@@ -6,7 +6,15 @@ import { Skeleton } from "./States";
 
 export type Line = { label: string; points: readonly (readonly number[])[] };
 export type Marker = { at: number; label: string; tone: "bad" | "warn" | "ok" | "accent" };
-export type ChartProps = { label: string; metric: string; lines: readonly Line[]; band?: Band | null; markers?: readonly Marker[]; height?: number };
+export type ChartProps = {
+  label: string; metric: string; lines: readonly Line[]; band?: Band | null; markers?: readonly Marker[]; height?: number;
+  /** The time that it shows, in milliseconds; that of its points unless told. */
+  span?: { from: number; to: number };
+  /** One of several under one axis of time: they share a cursor and its lines; times and what markers mean are written once, beside them. */
+  stack?: { key: string; ticks: readonly number[] };
+};
+/** Where the plot begins and ends in a chart, in pixels: for what is drawn beside charts on the same time. */
+export const PLOT_INSET = { left: 62, right: 26 } as const;
 
 const Canvas = lazy(() => import("./ChartCanvas"));
 

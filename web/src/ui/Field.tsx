@@ -15,12 +15,12 @@ export function TextField({ label, hint, className, ...rest }: { label: string; 
   );
 }
 
-export function TextArea({ label, ...rest }: { label: string } & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+export function TextArea({ label, className, ...rest }: { label: string } & TextareaHTMLAttributes<HTMLTextAreaElement>) {
   const id = useId();
   return (
     <div className="flex flex-col gap-1">
       <label htmlFor={id} className="text-xs font-medium text-soft">{label}</label>
-      <textarea id={id} rows={3} {...rest} className={clsx(inputClass, "h-auto py-2")} />
+      <textarea id={id} rows={3} {...rest} className={clsx(inputClass, "h-auto py-2", className)} />
     </div>
   );
 }

@@ -1,8 +1,8 @@
 /** The one place where a state becomes a word, a shape and a colour. Never colour alone. */
 import clsx from "clsx";
 import {
-  Activity, Ban, CalendarClock, Check, ChevronDown, ChevronsUp, ChevronUp, CircleCheck, CircleDashed, CircleDot, CircleX, Clock3, Equal, Eye, Hand,
-  Hourglass, LoaderCircle, MessageSquare, Minus, OctagonX, Pause, Play, RotateCcw, ScanEye, SkipForward, TriangleAlert, Undo2, UserCheck, UserRound, Wrench, X, Zap, type LucideIcon,
+  Activity, Ban, BellOff, CalendarClock, Check, ChevronDown, ChevronsUp, ChevronUp, CircleCheck, CircleDashed, CircleDot, CircleX, Clock3, Equal, Eye, EyeOff, Flag, Group, Hand,
+  Hourglass, LoaderCircle, MessageSquare, Minus, OctagonX, Pause, Play, RotateCcw, ScanEye, ShieldCheck, ShieldQuestionMark, SkipForward, TriangleAlert, Undo2, Ungroup, UserCheck, UserRound, Wrench, X, Zap, type LucideIcon,
 } from "lucide-react";
 import { words } from "@/lib/format";
 
@@ -41,6 +41,12 @@ const LOOKS = {
   autonomy: {
     observe: { tone: "neutral", icon: Eye }, propose: { tone: "neutral", icon: MessageSquare }, approve: { tone: "warn", icon: Hand }, auto: { tone: "ok", icon: Zap },
   },
+  path: { verified: { tone: "ok", icon: ShieldCheck, label: "Verified path" }, assumed: { tone: "warn", icon: ShieldQuestionMark, label: "Not verified" } },
+  priority: { p1: { tone: "bad", icon: Flag, label: "P1" }, p2: { tone: "warn", icon: Flag, label: "P2" }, p3: { tone: "neutral", icon: Flag, label: "P3" }, p4: { tone: "neutral", icon: Flag, label: "P4" } },
+  silence: { pending: { tone: "neutral", icon: CalendarClock, label: "Begins later" }, active: { tone: "warn", icon: BellOff, label: "In force" }, over: { tone: "neutral", icon: Check } },
+  triage: {
+    mute: { tone: "warn", icon: BellOff }, inhibit: { tone: "warn", icon: EyeOff }, group: { tone: "accent", icon: Group }, separate: { tone: "accent", icon: Ungroup }, priority: { tone: "neutral", icon: Flag },
+  },
   finding: { firing: { tone: "bad", icon: Activity }, cleared: { tone: "ok", icon: Check } },
   instance: {
     starting: { tone: "accent", icon: LoaderCircle, moves: true }, running: { tone: "ok", icon: CircleCheck }, stopped: { tone: "neutral", icon: Pause }, exited: { tone: "bad", icon: OctagonX },
@@ -65,12 +71,12 @@ export function look(kind: StatusKind, value: string): Look & { label: string } 
   return { ...found, label: found.label ?? words(value) };
 }
 
-/** A badge; `quiet` drops the background, `iconOnly` keeps the word for screen readers. */
-export function Status({ kind, value, quiet, iconOnly }: { kind: StatusKind; value: string; quiet?: boolean; iconOnly?: boolean }) {
+/** A badge; `quiet` drops the background, `bare` the shape too, `iconOnly` keeps the word for screen readers. */
+export function Status({ kind, value, quiet, bare, iconOnly }: { kind: StatusKind; value: string; quiet?: boolean; bare?: boolean; iconOnly?: boolean }) {
   const { tone, icon: Icon, label, moves } = look(kind, value);
   return (
-    <span className={clsx("inline-flex shrink-0 items-center gap-1 text-xs font-medium whitespace-nowrap", quiet || iconOnly ? INK[tone] : ["rounded-full px-2 py-0.5", FILL[tone]])} title={iconOnly ? label : undefined}>
-      <Icon aria-hidden className={clsx(iconOnly ? "size-4" : "size-3.5", moves && "pulse")} strokeWidth={2.25} />
+    <span className={clsx("inline-flex shrink-0 items-center gap-1 text-xs font-medium whitespace-nowrap", quiet || bare || iconOnly ? INK[tone] : ["rounded-full px-2 py-0.5", FILL[tone]])} title={iconOnly ? label : undefined}>
+      {!bare && <Icon aria-hidden className={clsx(iconOnly ? "size-4" : "size-3.5", moves && "pulse")} strokeWidth={2.25} />}
       <span className={iconOnly ? "sr-only" : undefined}>{label}</span>
     </span>
   );

@@ -30,6 +30,7 @@ const FORMS: Record<string, Form> = {
   disable: { look: "secondary", ask: "It starts no more runs by itself. Runs under way go on; it can still be started by hand.", fields: [], body: { enabled: false } },
   anomaly: { look: "ghost", ask: "It was worth saying. This counts for the precision of its detector.", fields: [note(false)], body: { judgement: "anomaly" } },
   not_anomaly: { look: "ghost", ask: "It was normal. It is cleared, and the same again, no further out, is not said for thirty days.", fields: [note(false)], body: { judgement: "not_anomaly" } },
+  end: { look: "secondary", ask: "What it kept quiet and still fires gets its place within a second, and may open incidents.", fields: [] },
   delete: { look: "ghost", danger: true, ask: "It starts no more, and its versions are gone. Runs that are under way keep their definition and end in peace.", fields: [] },
 };
 const OTHER: Form = { look: "secondary", ask: "This is done at once and kept in the audit log.", fields: [] };

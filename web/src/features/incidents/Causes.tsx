@@ -12,6 +12,9 @@ const MEANS: Record<(typeof PARTS)[number], string> = {
   structure: "It explains the symptoms of its callers", deviation: "How abnormal it is", timing: "It moved first", change: "It was changed just before", history: "Incidents that looked alike had this cause",
 };
 
+/** What kind of fault: the class says more precisely what to do about it. */
+const FAULT: Record<NonNullable<Cause["fault"]>, string> = { resource: "something is used up", latency: "answers take long", error: "requests fail", crash: "it ended or answers no more", change: "a change brought it", dependency: "it lies behind what can be seen", traffic: "more is asked than usual", unknown: "" };
+
 export function Causes({ incident, onEvidence }: { incident: Incident; onEvidence: (id: string) => void }) {
   const { causes, conclusive, evidence } = incident;
   return (
@@ -32,7 +35,7 @@ function CauseItem({ cause: c, lead, evidence, onEvidence }: { cause: Cause; lea
       </div>
       <Meter value={c.probability} label="Probability" tone={lead ? "accent" : "neutral"} className="my-2" />
       <p className="flex flex-wrap items-center gap-x-3 text-xs text-faint">
-        <span>{words(c.class)}</span>
+        <span>{words(c.class)}{c.fault && c.fault !== "unknown" && ` · ${FAULT[c.fault]}`}</span>
         <Link to="/systems/$name" params={{ name: c.service }} search={{}} className="text-accent hover:underline">{c.service}</Link>
         {c.instance && <span>{c.instance}</span>}
         {evidence[0] !== undefined && <button type="button" onClick={() => { onEvidence(evidence[0] ?? ""); }} className="min-h-6 font-medium text-accent hover:underline">{plural(evidence.length, "piece")} of evidence</button>}

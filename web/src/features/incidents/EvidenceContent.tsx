@@ -1,22 +1,17 @@
 /** The inside of one piece of evidence, by what it is. */
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { ArrowRight } from "lucide-react";
-import { useMemo } from "react";
-import { seriesQuery } from "@/api/queries";
-import type { Evidence, EvidenceBody, Incident } from "@/api/types";
-import { metricTitle, metricValue } from "@/lib/format";
+import type { Evidence, Incident } from "@/api/types";
+import { tie } from "@/lib/format";
 import { duration, toMs } from "@/lib/time";
 import { Card, Facts } from "@/ui/Bits";
-import { Chart, type Marker } from "@/ui/Chart";
+import { Outward } from "@/ui/FindingNotes";
 import { Marked } from "@/ui/LogLines";
-import { ErrorView, Skeleton } from "@/ui/States";
 import { Time } from "@/ui/Time";
 
 export function EvidenceContent({ piece, incident }: { piece: Evidence; incident: Incident }) {
   const body = piece.body;
   switch (body.type) {
-    case "metric": return <MetricEvidence service={piece.service} body={body} incident={incident} />;
     case "logs": return (
       <div>
         <ul className="space-y-0.5 overflow-x-auto rounded-lg border bg-raised/50 p-2 font-mono text-xs leading-5">{body.samples.map((s, i) => <li key={i} className="wrap-anywhere"><Marked text={s} search={body.query} /></li>)}</ul>
@@ -28,32 +23,11 @@ export function EvidenceContent({ piece, incident }: { piece: Evidence; incident
     case "timing": return <Timing order={body.order as [string, number][]} />;
     case "probe": return <Facts items={[["Address", <code key="a" className="font-mono text-xs">{body.target}</code>], ["Result", body.reason]]} />;
     case "process": return <Facts items={[["Instance", body.instance], ["What happened", body.detail]]} />;
-    case "past_incident": return <p className="text-sm text-soft">What ended it: <strong className="text-ink">{body.fixed_by}</strong>. <Link to="/incidents/$id" params={{ id: body.incident }} search={{}} className="font-medium text-accent underline">Open that incident</Link></p>;
+    case "alert": return <Facts items={[["Alert", <Outward key="a" url={body.url}>{body.name}</Outward>], ["Sent by", body.source]]} />;
+    case "objective": return <Facts items={[["Objective", body.name], ["Its error budget", tie(body.detail)]]} />;
+    // These are shown in places of their own.
+    case "metric": case "past_incident": return null;
   }
-}
-
-type Metric = Extract<EvidenceBody, { type: "metric" }>;
-
-function MetricEvidence({ service, body, incident }: { service: string; body: Metric; incident: Incident }) {
-  const { data, error } = useQuery({ ...seriesQuery({ service, name: body.name, instance: body.labels.instance, from: body.range.from, to: body.range.to }), throwOnError: false });
-  const lines = useMemo(() => (data?.series ?? []).map((s) => ({ label: s.labels?.instance ?? s.service, points: s.points })), [data]);
-  const markers = useMemo(() => {
-    const all: Marker[] = [{ at: toMs(incident.started_at), label: "began", tone: "bad" }];
-    if (incident.resolved_at) all.push({ at: toMs(incident.resolved_at), label: "resolved", tone: "ok" });
-    return all;
-  }, [incident.started_at, incident.resolved_at]);
-  const say = (n: number | null | undefined) => metricValue(body.name, n);
-  if (error) return <ErrorView error={error} />;
-  return (
-    <>
-      <p className="mb-2 flex flex-wrap gap-x-4 text-xs text-soft">
-        <span className="font-medium text-ink">{metricTitle(body.name)}</span>
-        <span>seen <strong className="num text-bad">{say(body.observed)}</strong></span>
-        {body.expected && <span>expected <strong className="num text-ok">{say(body.expected.low)} – {say(body.expected.high)}</strong></span>}
-      </p>
-      {data ? <Chart label={`${metricTitle(body.name)} of ${service}`} metric={body.name} lines={lines} band={body.expected} markers={markers} /> : <Skeleton className="h-45 w-full" />}
-    </>
-  );
 }
 
 function CallPath({ path }: { path: readonly string[] }) {

@@ -1,22 +1,29 @@
 /** What speaks for the causes. Each piece opens to what was really seen. */
 import clsx from "clsx";
-import { ChartLine, ChevronRight, GitCommitHorizontal, HeartPulse, History, ListOrdered, ScrollText, Share2, SquareTerminal, type LucideIcon } from "lucide-react";
+import { BellRing, ChartLine, ChevronRight, GitCommitHorizontal, Goal, HeartPulse, History, ListOrdered, ScrollText, Share2, SquareTerminal, type LucideIcon } from "lucide-react";
 import { useEffect, useRef } from "react";
-import type { Evidence, EvidenceBody, Incident } from "@/api/types";
+import type { Evidence, EvidenceBody, Incident, Run } from "@/api/types";
+import { otherEvidence } from "@/lib/evidence";
 import { plural, tie } from "@/lib/format";
 import { bringIntoView } from "@/lib/scroll";
 import { Panel } from "@/ui/Panel";
+import { EvidenceCharts } from "./EvidenceCharts";
 import { EvidenceContent } from "./EvidenceContent";
 
-const ICON: Record<EvidenceBody["type"], LucideIcon> = { metric: ChartLine, logs: ScrollText, change: GitCommitHorizontal, structure: Share2, timing: ListOrdered, probe: HeartPulse, process: SquareTerminal, past_incident: History };
+const ICON: Record<EvidenceBody["type"], LucideIcon> = { metric: ChartLine, logs: ScrollText, change: GitCommitHorizontal, structure: Share2, timing: ListOrdered, probe: HeartPulse, process: SquareTerminal, past_incident: History, alert: BellRing, objective: Goal };
 
-export function EvidenceList({ incident, open, onOpen }: { incident: Incident; open: string | undefined; onOpen: (id: string | undefined) => void }) {
-  // The first piece is open until the person chooses: a page of closed boxes teaches nothing.
-  const shown = open ?? incident.evidence.find((e) => e.body.type === "metric")?.id ?? incident.evidence[0]?.id;
-  if (incident.evidence.length === 0) return null;
+type Props = { incident: Incident; runs: readonly Run[]; open: string | undefined; onOpen: (id: string | undefined) => void };
+
+export function EvidenceList({ incident, runs, open, onOpen }: Props) {
+  const pieces = otherEvidence(incident.evidence);
+  const charts = incident.evidence.some((e) => e.body.type === "metric");
+  // Without a chart the first piece is open until the person chooses: a page of closed boxes teaches nothing.
+  const shown = open ?? (charts ? undefined : pieces[0]?.id);
+  if (!charts && pieces.length === 0) return null;
   return (
     <Panel flush title="Evidence" hint={plural(incident.evidence.length, "piece")}>
-      <ul>{incident.evidence.map((e) => <Piece key={e.id} piece={e} incident={incident} open={shown === e.id} chosen={open === e.id} onToggle={() => { onOpen(shown === e.id ? "none" : e.id); }} />)}</ul>
+      <EvidenceCharts incident={incident} runs={runs} open={open} />
+      <ul aria-label="Other evidence">{pieces.map((e) => <Piece key={e.id} piece={e} incident={incident} open={shown === e.id} chosen={open === e.id} onToggle={() => { onOpen(shown === e.id ? "none" : e.id); }} />)}</ul>
     </Panel>
   );
 }

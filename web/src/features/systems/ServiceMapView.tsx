@@ -1,29 +1,20 @@
 /** The map: boxes are services with the shape and colour of their health, lines are calls that flow at their rate. */
-import dagre from "@dagrejs/dagre";
 import { useNavigate } from "@tanstack/react-router";
 import clsx from "clsx";
 import { useMemo } from "react";
 import type { Edge, MapNode, ServiceMap } from "@/api/types";
 import { percent, rate } from "@/lib/format";
+import { mapLine, placeMap, type MapSize } from "@/lib/map-layout";
 import { duration } from "@/lib/time";
 import { look, toneInk } from "@/ui/Status";
 
 const W = 196;
 const H = 74;
-
-/** Places depend on names and edges alone, so that nothing jumps while numbers change. */
-function place(names: string[], edges: [string, string][]) {
-  const g = new dagre.graphlib.Graph().setGraph({ rankdir: "LR", nodesep: 34, ranksep: 110, marginx: 16, marginy: 16 }).setDefaultEdgeLabel(() => ({}));
-  for (const n of names) g.setNode(n, { width: W, height: H });
-  for (const [a, b] of edges) if (names.includes(a) && names.includes(b)) g.setEdge(a, b);
-  dagre.layout(g);
-  const { width = 600, height = 400 } = g.graph();
-  return { width, height, at: new Map(names.map((n) => [n, g.node(n)])) };
-}
+const SIZE: MapSize = { box: { width: W, height: H }, way: "LR", gap: 34, reach: 110, margin: 16 };
 
 export default function ServiceMapView({ map }: { map: ServiceMap }) {
   const key = JSON.stringify([map.nodes.map((n) => n.name).toSorted(), map.edges.map((e) => [e.from, e.to]).toSorted()]);
-  const layout = useMemo(() => { const [names, edges] = JSON.parse(key) as [string[], [string, string][]]; return place(names, edges); }, [key]);
+  const layout = useMemo(() => { const [names, edges] = JSON.parse(key) as [string[], [string, string][]]; return placeMap(names, edges, SIZE); }, [key]);
   return (
     <div className="overflow-x-auto">
       <svg viewBox={`0 0 ${String(layout.width)} ${String(layout.height)}`} className="mx-auto block h-auto w-full max-w-5xl min-w-160" role="group" aria-label="Service map">
@@ -38,17 +29,15 @@ type At = { x: number; y: number } | undefined;
 
 function Call({ edge: e, from, to }: { edge: Edge; from: At; to: At }) {
   if (!from || !to) return null;
-  const [x1, y1, x2, y2] = [from.x + W / 2, from.y, to.x - W / 2 - 7, to.y];
-  const mid = (x1 + x2) / 2;
-  const path = `M${String(x1)},${String(y1)} C${String(mid)},${String(y1)} ${String(mid)},${String(y2)} ${String(x2)},${String(y2)}`;
+  const { path, head, middle } = mapLine(from, to, SIZE);
   const bad = e.error_ratio > 0.05;
   return (
     <g className={bad ? "text-bad" : "text-line-strong"}>
       <title>{`${e.from} calls ${e.to}: ${rate(e.calls_per_s)}, ${percent(e.error_ratio)} fail, p95 ${duration(e.p95_ms)}`}</title>
       <path d={path} fill="none" className="stroke-current opacity-50" strokeWidth={1.5} strokeDasharray={e.last_seen_at ? undefined : "4 4"} />
       {e.calls_per_s > 0 && <path d={path} fill="none" className="flow stroke-current" strokeWidth={2.5} style={{ animationDuration: `${String(Math.max(0.5, 12 / Math.sqrt(e.calls_per_s + 0.2)))}s` }} />}
-      <path d={`M${String(x2 + 7)},${String(y2)} l-9,-4.5 v9 z`} className="fill-current" />
-      <text x={mid} y={(y1 + y2) / 2 - 7} textAnchor="middle" className={clsx("num stroke-panel text-[11px] [paint-order:stroke]", bad ? "fill-bad font-semibold" : "fill-soft")} strokeWidth={4}>{rate(e.calls_per_s)}{bad ? ` · ${percent(e.error_ratio)} fail` : ""}</text>
+      <path d={head} className="fill-current" />
+      <text x={middle.x} y={middle.y - 7} textAnchor="middle" className={clsx("num stroke-panel text-[11px] [paint-order:stroke]", bad ? "fill-bad font-semibold" : "fill-soft")} strokeWidth={4}>{rate(e.calls_per_s)}{bad ? ` · ${percent(e.error_ratio)} fail` : ""}</text>
     </g>
   );
 }

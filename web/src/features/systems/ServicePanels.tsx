@@ -5,6 +5,7 @@ import type { Change, Finding, Instance, ServiceDetail } from "@/api/types";
 import { percent, rate, tie, words } from "@/lib/format";
 import { duration } from "@/lib/time";
 import { Button } from "@/ui/Button";
+import { FindingSubject, Quieted } from "@/ui/FindingNotes";
 import { Panel } from "@/ui/Panel";
 import { Empty } from "@/ui/States";
 import { Status } from "@/ui/Status";
@@ -13,7 +14,7 @@ import { Time } from "@/ui/Time";
 export function FiringFindings({ items }: { items: readonly Finding[] }) {
   return (
     <Panel flush title="Firing findings">
-      <ul>{items.map((f) => <li key={f.id} className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b px-4 py-2.5 text-sm last:border-b-0"><Status kind="severity" value={f.severity} /><span className="min-w-0 flex-1 basis-60">{tie(f.summary)}</span><span className="text-xs text-faint">{words(f.kind)} · <Time at={f.detected_at} /></span></li>)}</ul>
+      <ul>{items.map((f) => <li key={f.id} className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b px-4 py-2.5 text-sm last:border-b-0"><Status kind="severity" value={f.severity} /><span className="min-w-0 flex-1 basis-60">{tie(f.summary)}<Quieted reason={f.quieted} /></span><span className="text-xs text-faint">{words(f.kind)} · <FindingSubject subject={f.subject} /> <Time at={f.detected_at} /></span></li>)}</ul>
     </Panel>
   );
 }
