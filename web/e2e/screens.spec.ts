@@ -15,6 +15,7 @@ const SCREENS: { name: string; path: string | ((page: Page) => Promise<string>);
   { name: "incident, its evidence", path: async (p) => { const id = await incidentOf(p, "bad_release"); const d = await api<{ incident: { evidence: { id: string }[] } }>(p, `/incidents/${id}`); return `/incidents/${id}?evidence=${d.incident.evidence.at(-1)!.id}`; }, shows: /Ended by: a run of rollback-release held/ },
   { name: "detection", path: "/detection", shows: "Replay under other settings" },
   { name: "incident, a path that is not shown", path: async (p) => { const id = await incidentOf(p, "bad_release"); const d = await api<{ incident: { causes: { id: string }[] } }>(p, `/incidents/${id}`); return `/incidents/${id}?cause=${d.incident.causes[1]!.id}`; }, shows: "assumed, not shown" },
+  { name: "objectives", path: "/detection/objectives", shows: "Checkout answers" },
   { name: "silences and rules", path: "/detection/silences", shows: "Rules in force" },
   { name: "new silence", path: "/detection/silences?silence=kind+%3D%3D+%27error_rate%27", shows: /Means \d+ findings that fire now/, modal: true },
   { name: "systems", path: "/systems", shows: "5 services" },

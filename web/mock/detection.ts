@@ -10,6 +10,15 @@ const NAMES = ["probe_failure", "process_exit", "restart_loop", "error_rate", "l
 const FACTS = ["probe_failure", "process_exit", "restart_loop", "budget_burn", "alert"];
 const SETTINGS = { warmup_s: 10, clear_after_s: 3, absorb_after_s: 1_800, lateness_ms: 1_000, probe_failures: 2, startup_grace_ms: 5_000, restart_loop_exits: 3, restart_loop_window_s: 120, latency_slack_ms: 75, cpu_floor_ratio: 0.7, horizon_s: 3_600, disk_full_ratio: 0.97, log_burst_min_per_s: 100, metric_anomaly: true, max_services: 1_000, max_series: 20_000, max_templates: 5_000 };
 
+const MINUTE = 60_000;
+const burns = (days: number): S["Burn"][] => ([[60, 0.02, 5, "critical"], [360, 0.05, 30, "high"], [1_440, 0.1, 120, "medium"]] as const).map(([long, share, short, severity]) => ({ rate: (share * days * DAY) / (long * MINUTE), long_ms: long * MINUTE, short_ms: short * MINUTE, severity }));
+const promise = (name: string, title: string, service: string, target: number, indicator: S["Indicator"]): S["Objective"] => ({ name, title, service, target, window_ms: 30 * DAY, indicator, budgeting: { type: "occurrences" }, burns: burns(30) });
+const OBJECTIVES: S["ObjectiveStatus"][] = [
+  { objective: promise("checkout-availability", "Checkout answers", "checkout", 0.999, { type: "requests", within_ms: null }), met: 0.99958, budget_left: 0.58, known_ms: 12 * DAY, burning: [[0.3, 0], [0.4, 0.2], [0.42, 0.4]] },
+  { objective: promise("gateway-speed", "Gateway is fast", "gateway", 0.99, { type: "requests", within_ms: 250 }), met: 0.9811, budget_left: -0.89, known_ms: 12 * DAY, burning: [[17.2, 21.5], [6.4, 9.8], [2.1, 6.4]] },
+  { objective: promise("worker-queue", "Orders are worked off", "worker", 0.95, { type: "threshold", value: { metric: "queue_depth", matchers: [] }, keeps: "lt", limit: 50 }), met: null, budget_left: null, known_ms: 0, burning: [[null, null], [null, null], [null, null]] },
+];
+
 export class Detection {
   private readonly said = new Map<string, S["Feedback"]>();
 
@@ -39,6 +48,7 @@ export class Detection {
 
   read(parts: string[], q: URLSearchParams, session: S["SessionView"]): unknown {
     const [a, b] = parts;
+    if (a === "objectives") return { items: OBJECTIVES } satisfies S["ObjectivesView"];
     if (a === "detection") return this.overview(Number(q.get("hours") ?? 168), session);
     if (b) { const found = this.all().find((f) => f.id === b); if (!found) throw new Refusal("not_found", `there is no finding ${b}`); return this.view(found, session); }
     return page(this.all().filter((f) => (!q.get("service") || f.service === q.get("service")) && (!q.get("state") || f.state === q.get("state"))).map((f) => this.view(f, session)), q);

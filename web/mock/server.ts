@@ -112,7 +112,7 @@ function read({ parts, q, session }: Ask): unknown {
       const edges = world.edges().filter((e) => e.from === b || e.to === b);
       return { service: world.service(b, told), findings: told.flatMap((t) => t.findings).filter((f) => f.service === b && f.state === "firing"), changes: world.changes(told).filter((c) => c.service === b).slice(0, 20), callers: edges.filter((e) => e.to === b).map((e) => e.from), callees: edges.filter((e) => e.from === b).map((e) => e.to), edges };
     }
-    case "detection": case "findings": return detection.read(parts, q, session);
+    case "detection": case "findings": case "objectives": return detection.read(parts, q, session);
     case "silences": case "triage": return triage.read(parts, q, session);
     case "runs": case "approvals": case "workflows": case "schedules": return automation.read(parts, q, session);
     case "runbooks": {

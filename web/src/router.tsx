@@ -72,6 +72,13 @@ const detection = createRoute({
   component: lazyRouteComponent(() => import("./routes/DetectionPage"), "DetectionPage"),
 });
 
+const objectives = createRoute({
+  getParentRoute: () => app,
+  path: "/detection/objectives",
+  loader: ({ context: { client } }) => client.ensureQueryData(q.objectivesQuery),
+  component: lazyRouteComponent(() => import("./routes/ObjectivesPage"), "ObjectivesPage"),
+});
+
 const silences = createRoute({
   getParentRoute: () => app,
   path: "/detection/silences",
@@ -212,7 +219,7 @@ const settings = createRoute({
 
 const tree = root.addChildren([
   signIn,
-  app.addChildren([overview, incidents, incident, detection, silences, systems, service, automation, runs, run, approvals, workflows, workflow, newWorkflow, schedules, runbooks, runbook, policy, faults, logs, settings]),
+  app.addChildren([overview, incidents, incident, detection, objectives, silences, systems, service, automation, runs, run, approvals, workflows, workflow, newWorkflow, schedules, runbooks, runbook, policy, faults, logs, settings]),
 ]);
 
 export function makeRouter(client: QueryClient) {

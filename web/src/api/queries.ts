@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { pages, request, setCsrfToken, type Query } from "./client";
 import type {
-  ApiToken, ApprovalItem, AuditRow, AuditVerification, AutonomyGrant, Change, Demo, DetectionView, FindingView, HoldsView, IncidentDetail, IncidentSummary, JournalItem, LogHistogram, LogRecord,
+  ApiToken, ApprovalItem, AuditRow, AuditVerification, AutonomyGrant, Change, Demo, DetectionView, FindingView, HoldsView, IncidentDetail, IncidentSummary, JournalItem, LogHistogram, LogRecord, ObjectivesView,
   Overview, Page, Policy, RunDetail, RunFilter, RunItem, Runbook, RunbookSummary, ScheduleItem, Validation, WorkflowDetail, WorkflowSummary, WorkflowVersion, SeriesAnswer, SeriesAsk, Service, ServiceDetail, ServiceMap, Session, Silence, SilenceMatches, Status, StopSwitch, Track, TriageView,
 } from "./types";
 
@@ -57,6 +57,8 @@ export const histogramQuery = (ask: LogAsk) =>
 
 export const detectionQuery = (hours: number) => get<DetectionView>(["detection", hours], "/detection", { hours });
 export const findingsQuery = infinite<FindingView>(["findings"], "/findings", { limit: 50 });
+
+export const objectivesQuery = get<ObjectivesView>(["objectives"], "/objectives");
 
 export const silencesQuery = infinite<Silence>(["silences"], "/silences", { limit: 50 });
 /** What a condition means now. The newest answer stays until the next is there; a condition that cannot be read is not asked for again. */

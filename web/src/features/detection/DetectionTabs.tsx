@@ -1,7 +1,7 @@
 /** The sides of detection: what it says and how well, and what people keep quiet or put together. */
 import { Link } from "@tanstack/react-router";
 
-const TABS = [["/detection", "Quality"], ["/detection/silences", "Silences and rules"]] as const;
+const TABS = [["/detection", "Quality"], ["/detection/objectives", "Objectives"], ["/detection/silences", "Silences and rules"]] as const;
 
 export function DetectionTabs() {
   return (
