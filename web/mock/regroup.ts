@@ -5,7 +5,7 @@ import type { Told } from "./incidents";
 import { Refusal } from "./refusal";
 
 type S = components["schemas"];
-type Split = { incident: string; from: string; at: number; by: string };
+type Split = { incident: string; from: string; at: number; by: string; title: string };
 
 const refuse = ({ incident: i }: Told): string | null => (i.status === "resolved" ? "it is over" : i.status === "mitigating" || i.status === "verifying" ? "a run works on it; wait until it ends, or cancel it" : null);
 
@@ -25,18 +25,18 @@ export class Regroup {
     const all = told.flatMap((t) => t.findings);
     const opened = this.splits.flatMap((s): Told[] => {
       const from = told.find((t) => t.incident.id === s.from);
-      return from ? [{ incident: { ...from.incident, id: s.incident, title: "", status: "open", causes: [], evidence: [], conclusive: false, recommendations: [], decisions: [], runs: [], opened_at: iso(s.at), needs_person: null, acknowledged_at: null, timeline: [{ at: iso(s.at), kind: "person", text: `Opened: split from another incident by ${s.by}`, subject: null }] }, findings: [], decisions: [], runs: [] }] : [];
+      return from ? [{ incident: { ...from.incident, id: s.incident, title: s.title, status: "open", causes: [], evidence: [], conclusive: false, recommendations: [], decisions: [], runs: [], opened_at: iso(s.at), needs_person: null, acknowledged_at: null, timeline: [{ at: iso(s.at), kind: "person", text: `Opened: split from another incident by ${s.by}`, subject: null }] }, findings: [], decisions: [], runs: [] }] : [];
     });
     return [...told, ...opened].map((t) => {
       const kept = t.findings.filter((f) => (this.place.get(f.id)?.incident ?? t.incident.id) === t.incident.id);
       const come = all.filter((f) => this.place.get(f.id)?.incident === t.incident.id && !t.findings.includes(f));
-      if (come.length === 0 && kept.length === t.findings.length) return t;
+      const end = this.merged.get(t.incident.id);
+      if (come.length === 0 && kept.length === t.findings.length && !end) return t;
       const why = new Map(t.incident.findings.map((f, i) => [f, t.incident.grouping[i] ?? ""]));
       const findings = [...kept, ...come];
-      const end = this.merged.get(t.incident.id);
       const incident: S["Incident"] = {
-        ...t.incident, title: t.incident.title || (findings[0]?.summary ?? "Nothing"), findings: findings.map((f) => f.id), firing: findings.filter((f) => f.state === "firing").length,
-        services: [...new Set(findings.map((f) => f.service))], grouping: findings.map((f) => (come.includes(f) ? `put here by ${this.place.get(f.id)!.by}` : (why.get(f.id) ?? ""))),
+        ...t.incident, findings: findings.map((f) => f.id), firing: findings.filter((f) => f.state === "firing").length,
+        services: findings.length > 0 ? [...new Set(findings.map((f) => f.service))] : t.incident.services, grouping: findings.map((f) => (come.includes(f) ? `put here by ${this.place.get(f.id)!.by}` : (why.get(f.id) ?? ""))),
         ...(end ? { status: "resolved" as const, resolved_at: iso(end.at), merged_into: end.into, resolution: `part of incident ${end.into}`, needs_person: null } : {}),
       };
       return { ...t, incident, findings };
@@ -69,7 +69,7 @@ export class Regroup {
       const chosen = from.incident.findings.filter((f) => named.includes(f));
       if (chosen.length === 0 || chosen.length === from.incident.findings.length) throw new Refusal("invalid_request", "name some findings of the incident, and not all of them");
       const to = id("inc", Date.now(), "split", chosen[0]!);
-      this.splits.push({ incident: to, from: incident, at: Date.now(), by });
+      this.splits.push({ incident: to, from: incident, at: Date.now(), by, title: from.findings.find((f) => f.id === chosen[0])!.summary });
       put(chosen, to);
       return { incident: to };
     }
