@@ -139,14 +139,14 @@ async fn allowed_actions_say_what_the_asker_may_do_and_why_not() {
         }
         actions.iter().map(|a| (a["name"].as_str().unwrap().to_owned(), a["allowed"] == true)).collect()
     };
-    let named = |flags: [bool; 5]| -> Vec<(String, bool)> {
-        ["acknowledge", "resolve", "explain", "approve", "reject"]
+    let named = |flags: [bool; 7]| -> Vec<(String, bool)> {
+        ["acknowledge", "resolve", "merge", "split", "explain", "approve", "reject"]
             .map(str::to_owned)
             .into_iter()
             .zip(flags)
             .collect()
     };
-    assert_eq!(allowed(&tokens.viewer).await, named([false; 5]));
-    assert_eq!(allowed(&tokens.operator).await, named([true, true, false, false, false]));
-    assert_eq!(allowed(&tokens.approver).await, named([true, true, false, true, true]));
+    assert_eq!(allowed(&tokens.viewer).await, named([false; 7]));
+    assert_eq!(allowed(&tokens.operator).await, named([true, true, true, false, false, false, false]));
+    assert_eq!(allowed(&tokens.approver).await, named([true, true, true, false, false, true, true]));
 }
