@@ -106,8 +106,9 @@ export function tell(story: Story, now: number): Told {
   const p = variant === "inconclusive" ? 0.24 : round(spec.analysis);
   const shows = (service: string) => evidence.filter((e) => e.service === service && e.finding).slice(0, 1).map((e) => e.id);
   const pathOf = (way: string[]) => way.map((service, i): S["PathStep"] => {
+    const from = seen.find((f) => f.service === way[0]);
     const first = seen.find((f) => f.service === service);
-    return { service, departed: first !== undefined, after_ms: first ? (first.lead ?? 0) : null, covers: first && i < way.length - 1 ? round(Math.min(1, spec.analysis + i * 0.06)) : null, evidence: shows(service) };
+    return { service, departed: first !== undefined, after_ms: first && from ? (first.lead ?? 0) - (from.lead ?? 0) : null, covers: first && i < way.length - 1 ? round(Math.min(1, spec.analysis + i * 0.06)) : null, evidence: shows(service) };
   });
   const way = [spec.service, ...spec.callers];
   const path = pathOf(way);

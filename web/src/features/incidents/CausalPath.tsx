@@ -60,7 +60,7 @@ function StopRow({ stop: s, cause, titles, onEvidence }: { stop: Stop; cause: Ca
           <button key={id} type="button" onClick={() => { onEvidence(id); }} className="block min-h-6 max-w-full text-left text-xs text-accent wrap-anywhere hover:underline">{tie(titles.get(id) ?? "")}</button>
         ))}
       </div>
-      <div className="w-32 text-right text-xs">
+      <div className="w-36 text-right text-xs">
         <p className="num font-medium text-ink">{s.timing}</p>
         {s.covers != null && <div className="mt-1 text-faint"><span className="num">{percent(s.covers)} of the symptom</span><Meter value={s.covers} label="Share of the symptom that it covers" tone="neutral" className="mt-0.5" /></div>}
       </div>
