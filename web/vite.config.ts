@@ -12,5 +12,5 @@ export default defineConfig({
   // Nothing is inlined as data: the server's content security policy allows files of its own origin only.
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
   server: { port: 4401, proxy: { "/api": api } },
-  test: { include: ["src/**/*.test.ts", "src/**/*.test.tsx", "mock/**/*.test.ts"], environment: "node" },
+  test: { include: ["src/**/*.test.ts", "src/**/*.test.tsx", "mock/**/*.test.ts"], environment: "node", testTimeout: 60_000 },
 });

@@ -39,7 +39,7 @@ struct Tick {
 }
 
 /// Kinds that are shown; the others are of no use to a client, or secret.
-const SHOWN: [&str; 14] = [
+const SHOWN: [&str; 15] = [
     "incident",
     "explanation",
     "decision",
@@ -49,6 +49,7 @@ const SHOWN: [&str; 14] = [
     "workflow",
     "schedule",
     "service",
+    "silence",
     "finding",
     "change",
     "autonomy",
