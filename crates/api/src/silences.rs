@@ -7,7 +7,7 @@ use decide::triage::Matcher;
 use engine::command::{AllowedAction, Command, Role, action};
 use engine::grouping::{Silence, refuse_end};
 use engine::records::Record;
-use model::{Actor, Finding, SilenceId, Timestamp};
+use model::{Finding, SilenceId, Timestamp};
 use ports::{Direction, Query as StoreQuery};
 use serde::{Deserialize, Serialize};
 
@@ -154,10 +154,7 @@ pub async fn create(
         starts_at: wanted.starts_at.unwrap_or(now),
         ends_at: wanted.ends_at,
         reason: wanted.reason,
-        by: match &asker.actor {
-            Actor::Anonymous => Actor::System,
-            known => known.clone(),
-        },
+        by: asker.actor.clone(),
         created_at: now,
     };
     let role = asker.role;

@@ -331,12 +331,7 @@ fn burn(condition: &Condition) -> Result<Burn, String> {
     if rule.threshold.is_nan() || rule.threshold <= 0.0 || !(5 * MINUTE_MS..=30 * DAY_MS).contains(&long_ms) {
         return Err("a burn rate needs a `threshold` above 0 and a `lookbackWindow` of 5m to 30d".to_owned());
     }
-    let severity = match condition.severity.to_ascii_lowercase().as_str() {
-        "page" | "critical" | "sev1" | "p1" => Severity::Critical,
-        "high" | "error" | "sev2" | "p2" => Severity::High,
-        "low" | "info" | "sev4" | "p4" => Severity::Low,
-        _ => Severity::Medium,
-    };
+    let severity = Severity::from_word(&condition.severity);
     // The short window is a twelfth of the long one.
     Ok(Burn { rate: rule.threshold, long_ms, short_ms: (long_ms / 12).max(MINUTE_MS), severity })
 }

@@ -27,22 +27,6 @@ pub const VERIFY: &str = "verify";
 pub const MAX_WINDOW_MS: u64 = 24 * 3600 * 1000;
 const DEFAULT_WINDOW_MS: u64 = 30_000;
 const MAX_CONDITIONS: usize = 32;
-const KINDS: [FindingKind; 14] = [
-    FindingKind::ProbeFailure,
-    FindingKind::ProcessExit,
-    FindingKind::RestartLoop,
-    FindingKind::ErrorRate,
-    FindingKind::Latency,
-    FindingKind::CpuSaturation,
-    FindingKind::MemoryLeak,
-    FindingKind::DiskFilling,
-    FindingKind::LogNewPattern,
-    FindingKind::LogBurst,
-    FindingKind::LogAnomaly,
-    FindingKind::MetricAnomaly,
-    FindingKind::BudgetBurn,
-    FindingKind::Alert,
-];
 
 /// What to verify.
 #[derive(Clone, Debug, PartialEq)]
@@ -247,8 +231,10 @@ fn condition(value: &Value) -> Result<Condition, String> {
 
 fn kind(value: &Value) -> Result<FindingKind, String> {
     serde_json::from_value(value.clone()).map_err(|_| {
-        let names: Vec<String> =
-            KINDS.iter().filter_map(|k| serde_json::to_value(k).ok()?.as_str().map(str::to_owned)).collect();
+        let names: Vec<String> = FindingKind::ALL
+            .iter()
+            .filter_map(|k| serde_json::to_value(k).ok()?.as_str().map(str::to_owned))
+            .collect();
         let given = value.as_str().unwrap_or_default();
         let hint = suggest(given, names.iter().map(String::as_str))
             .map_or_else(|| format!("known: {}", names.join(", ")), |s| format!("did you mean `{s}`?"));

@@ -46,6 +46,24 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// Every kind.
+    pub const ALL: [Self; 14] = [
+        Self::ProbeFailure,
+        Self::ProcessExit,
+        Self::RestartLoop,
+        Self::ErrorRate,
+        Self::Latency,
+        Self::CpuSaturation,
+        Self::MemoryLeak,
+        Self::DiskFilling,
+        Self::LogNewPattern,
+        Self::LogBurst,
+        Self::LogAnomaly,
+        Self::MetricAnomaly,
+        Self::BudgetBurn,
+        Self::Alert,
+    ];
+
     /// Whether a person's word can change what its detectors say: a band can be learned, an exit is a fact.
     #[must_use]
     pub const fn is_learned(self) -> bool {

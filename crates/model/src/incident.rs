@@ -22,6 +22,19 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// From the words that people and their tools use for it; what is not known is [`Self::Medium`].
+    #[must_use]
+    pub fn from_word(word: &str) -> Self {
+        match word.to_ascii_lowercase().as_str() {
+            "critical" | "page" | "fatal" | "emergency" | "disaster" | "p1" | "sev1" => Self::Critical,
+            "error" | "high" | "major" | "p2" | "sev2" => Self::High,
+            "info" | "informational" | "low" | "none" | "debug" | "p4" | "p5" | "sev4" | "sev5" => Self::Low,
+            _ => Self::Medium,
+        }
+    }
+}
+
 /// How bad for the business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -115,7 +115,7 @@ fn alert(item: Item, now: Timestamp) -> Result<Alert, String> {
         source: "alertmanager".to_owned(),
         service,
         instance: first(INSTANCE, &item.labels),
-        severity: severity(first(SEVERITY, &item.labels).as_deref()),
+        severity: Severity::from_word(&first(SEVERITY, &item.labels).unwrap_or_default()),
         summary: cut(&summary, SUMMARY_BYTES).into_owned(),
         url: Some(item.generator_url).filter(|u| is_web(u)),
         at: ended_at.unwrap_or(now).min(now),
@@ -133,16 +133,6 @@ fn is_web(url: &str) -> bool {
 
 fn fingerprint(labels: &Labels) -> String {
     labels.iter().map(|(name, value)| format!("{name}={value}\u{1f}")).collect()
-}
-
-/// How bad, from the words that people use for it.
-fn severity(word: Option<&str>) -> Severity {
-    match word.unwrap_or_default().to_ascii_lowercase().as_str() {
-        "critical" | "page" | "fatal" | "emergency" | "p1" | "sev1" | "disaster" => Severity::Critical,
-        "error" | "high" | "major" | "p2" | "sev2" => Severity::High,
-        "info" | "informational" | "low" | "none" | "debug" | "p4" | "p5" | "sev4" | "sev5" => Severity::Low,
-        _ => Severity::Medium,
-    }
 }
 
 #[cfg(test)]
