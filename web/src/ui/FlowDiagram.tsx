@@ -50,7 +50,8 @@ function place(flow: DrawnFlow, boxed: boolean) {
       if (groups.includes(n.id) && n.parent !== undefined && groups.includes(n.parent)) g.setParent(frame(n.id), frame(n.parent));
     }
   }
-  for (const e of edges) g.setEdge(e.from, e.to);
+  // The layout puts what comes last to the left.
+  for (const e of [...edges].reverse()) g.setEdge(e.from, e.to);
   dagre.layout(g);
   const { width = 200, height = 100 } = g.graph();
   const box = (id: string) => g.node(id) as Box;
