@@ -1,6 +1,6 @@
 //! Makes packages of documents and says how long it took.
 //!
-//! Run: `cargo run --release -p typescript --example generate -- FILE FOLDER [FILE FOLDER]…`
+//! Run: `cargo run --release -p typescript --example generate -- [--options JSON] FILE FOLDER [FILE FOLDER]…`
 
 use std::io::Write;
 use std::path::Path;
@@ -10,7 +10,12 @@ use openapi::Bounds;
 use typescript::{Options, package};
 
 fn main() -> std::io::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut options = Options::default();
+    if arguments.first().is_some_and(|first| first == "--options") && arguments.len() > 1 {
+        options = serde_json::from_str(&arguments[1])?;
+        arguments.drain(..2);
+    }
     let mut out = std::io::stdout().lock();
     for pair in arguments.chunks_exact(2) {
         let (file, folder) = (&pair[0], Path::new(&pair[1]));
@@ -26,7 +31,7 @@ fn main() -> std::io::Result<()> {
             }
         };
         let read_ms = began.elapsed().as_secs_f64() * 1e3;
-        let made = package(&outcome.api, &Options::default());
+        let made = package(&outcome.api, &options);
         let all_ms = began.elapsed().as_secs_f64() * 1e3;
         let bytes: usize = made.files.iter().map(|file| file.text.len()).sum();
         for file in &made.files {

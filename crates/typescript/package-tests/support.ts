@@ -72,12 +72,17 @@ function find(route: string): MockRoute | undefined {
 
 async function gathered(stream: AsyncIterable<unknown>): Promise<unknown[]> {
   const items: unknown[] = [];
-  for await (const item of stream) items.push(item);
+  for await (const item of stream) items.push(plain(item));
   return items;
 }
 
+/** Data as it was on the wire: text of a file, dates as the texts that they were made of. */
 function plain(data: unknown): unknown {
-  return data instanceof Blob ? data.text() : data;
+  if (data instanceof Blob) return data.text();
+  if (data instanceof Date) return data.toISOString().replace("T00:00:00.000Z", "");
+  if (Array.isArray(data)) return data.map(plain);
+  if (typeof data !== "object" || data === null) return data;
+  return Object.fromEntries(Object.entries(data).map(([name, each]) => [name, plain(each)]));
 }
 
 function wanted(method: string | undefined, answer: MockAnswer | undefined): unknown {

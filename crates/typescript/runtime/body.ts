@@ -2,8 +2,14 @@
 
 import { headerValue, queryString, type QueryStyle, text } from "./url.js";
 
-/** A body that is ready to be sent, as often as needed. */
+/** What is sent, and how it is written. Both are apart until it is sent, so that it can be checked, and changed for another page. */
 export interface Body {
+  readonly value: unknown;
+  readonly write: (value: unknown) => Content;
+}
+
+/** A body as it goes over the wire. */
+export interface Content {
   /** `undefined` where `fetch` has to write the header, because only it knows the boundary. */
   readonly contentType: string | undefined;
   readonly content: string | Blob | FormData | ReadableStream<Uint8Array>;
@@ -16,14 +22,16 @@ export type Upload = Blob | BufferSource | ReadableStream<Uint8Array>;
 
 /** JSON. */
 export function json(value: unknown, contentType = "application/json"): Body | undefined {
-  if (value === undefined) return undefined;
-  return { contentType, content: JSON.stringify(value), repeatable: true };
+  return body(value, (each) => ({
+    contentType,
+    content: JSON.stringify(each),
+    repeatable: true,
+  }));
 }
 
 /** Text as it is: plain text, XML, CSV. */
 export function textBody(value: unknown, contentType = "text/plain"): Body | undefined {
-  if (value === undefined) return undefined;
-  return { contentType, content: text(value), repeatable: true };
+  return body(value, (each) => ({ contentType, content: text(each), repeatable: true }));
 }
 
 /** Bytes as they are. A stream is sent as it is read, so it cannot be retried. */
@@ -31,11 +39,13 @@ export function binary(
   value: Upload | string | undefined,
   contentType = "application/octet-stream",
 ): Body | undefined {
-  if (value === undefined) return undefined;
-  if (value instanceof ReadableStream) return { contentType, content: value, repeatable: false };
-  const given = value instanceof Blob && value.type !== "" ? value.type : contentType;
-  const content = value instanceof Blob ? value : new Blob([value], { type: given });
-  return { contentType: given, content, repeatable: true };
+  return body(value, (each) => {
+    if (each instanceof ReadableStream) return { contentType, content: each, repeatable: false };
+    const given = each instanceof Blob && each.type !== "" ? each.type : contentType;
+    const content =
+      each instanceof Blob ? each : new Blob([each as BlobPart], { type: given });
+    return { contentType: given, content, repeatable: true };
+  });
 }
 
 /** `application/x-www-form-urlencoded`. */
@@ -43,9 +53,11 @@ export function form(
   value: object | undefined,
   styles: Readonly<Record<string, QueryStyle>> = {},
 ): Body | undefined {
-  if (value === undefined) return undefined;
-  const content = queryString(value, styles).slice(1).replaceAll("%20", "+");
-  return { contentType: "application/x-www-form-urlencoded", content, repeatable: true };
+  return body(value, (each) => ({
+    contentType: "application/x-www-form-urlencoded",
+    content: queryString(each as object, styles).slice(1).replaceAll("%20", "+"),
+    repeatable: true,
+  }));
 }
 
 /** `multipart/form-data`: files as they are, arrays as several parts of one name, objects as JSON. */
@@ -53,14 +65,19 @@ export function multipart(
   value: object | undefined,
   contentTypes: Readonly<Record<string, string>> = {},
 ): Body | undefined {
-  if (value === undefined) return undefined;
-  const data = new FormData();
-  for (const [name, item] of Object.entries(value) as [string, unknown][]) {
-    for (const single of Array.isArray(item) ? (item as unknown[]) : [item]) {
-      if (single !== undefined) append(data, name, single, contentTypes[name]);
+  return body(value, (each) => {
+    const content = new FormData();
+    for (const [name, item] of Object.entries(each as object) as [string, unknown][]) {
+      for (const single of Array.isArray(item) ? (item as unknown[]) : [item]) {
+        if (single !== undefined) append(content, name, single, contentTypes[name]);
+      }
     }
-  }
-  return { contentType: undefined, content: data, repeatable: true };
+    return { contentType: undefined, content, repeatable: true };
+  });
+}
+
+function body(value: unknown, write: (value: unknown) => Content): Body | undefined {
+  return value === undefined ? undefined : { value, write };
 }
 
 function append(data: FormData, name: string, value: unknown, contentType?: string): void {

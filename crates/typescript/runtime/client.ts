@@ -1,16 +1,19 @@
 /** Sends requests: credentials, timeouts, retries, hooks, errors. Knows nothing of any one API. */
 
 import { addCookie, type Authenticator, type Authenticators, choose } from "./auth.js";
-import type { Body } from "./body.js";
+import type { Body, Content } from "./body.js";
 import {
   AbortError,
   ApiError,
   apiError,
+  type CheckedPart,
   ConnectionError,
   type FailedRequest,
+  type SchemaIssue,
   RequestError,
   ResponseFormatError,
   TimeoutError,
+  SchemaError,
 } from "./errors.js";
 import { ApiPromise, type Exchange } from "./promise.js";
 import { delayMs, isSafeToRepeat, isWorthRepeating, type RetryPolicy, sleep } from "./retry.js";
@@ -34,7 +37,27 @@ export interface Hooks {
   }): void;
   /** Once for each call that failed in the end. */
   onError?(error: RequestError): void;
+  /**
+   * When a value is not what the API's description says, in packages that check values. With this hook the
+   * call goes on with the value as it is; without it, or when the hook throws, the call fails.
+   */
+  onInvalid?(error: SchemaError): void;
 }
+
+/** What checks a value and may give another for it: Standard Schema (https://standardschema.dev). */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => Checked<Output> | Promise<Checked<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+/** What became of a check. */
+export type Checked<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
 
 /** What all calls of a client have in common. */
 export interface ClientOptions {
@@ -103,9 +126,16 @@ export interface ApiCall {
   readonly server?: string | undefined;
   /** The header that carries an idempotency key, if the operation takes one. */
   readonly idempotencyHeader?: string | undefined;
-  /** Checks the parsed body; it throws if the body is not what it should be. */
-  readonly check?: ((data: unknown) => unknown) | undefined;
+  /** What the parts of the call are checked with, and changed by; `data` is what comes back. */
+  readonly schemas?: { readonly [Part in CheckedPart]?: StandardSchema } | undefined;
+  /** What changes the bodies of failures, by status as in `errors`. A body that does not fit stays as it is. */
+  readonly failures?: Readonly<Record<number, StandardSchema>> | undefined;
   readonly options?: RequestOptions | undefined;
+}
+
+/** A call that is ready to be sent, as often as needed. */
+interface PreparedCall extends ApiCall {
+  readonly content: Content | undefined;
 }
 
 /** A client of an API. The resources of the package are made with one. */
@@ -131,12 +161,45 @@ export class Client {
     response.catch(() => undefined);
     return {
       response,
-      parse: async (answer) => (await parse(call, answer, timeoutMs)) as Data,
+      parse: async (answer) =>
+        (await this.#checked(call, "data", await parse(call, answer, timeoutMs))) as Data,
+      check: (data) => this.#checked(call, "data", data),
       isDocumented: (error) => error instanceof ApiError && isDocumented(error.status, call.errors),
     };
   }
 
-  async #send(call: ApiCall, timeoutMs: number): Promise<Response> {
+  /** A value as it goes on: as its schema gives it, or as it is where there is none or a hook lets it pass. */
+  async #checked(call: ApiCall, part: CheckedPart, value: unknown): Promise<unknown> {
+    const schema = call.schemas?.[part];
+    if (schema === undefined || value === undefined) return value;
+    const checked = await schema["~standard"].validate(value);
+    if (checked.issues === undefined) return checked.value;
+    const failed = { method: call.method, url: call.path };
+    const error = new SchemaError(part, checked.issues, failed);
+    const hooks = this.#hooks.filter(({ onInvalid }) => onInvalid !== undefined);
+    if (hooks.length === 0) {
+      this.#report(error);
+      throw error;
+    }
+    for (const each of hooks) each.onInvalid?.(error);
+    return value;
+  }
+
+  /** A call whose parts are checked, with its body written. */
+  async #prepared(call: ApiCall): Promise<PreparedCall> {
+    const { body } = call;
+    const value = await this.#checked(call, "body", body?.value);
+    return {
+      ...call,
+      query: (await this.#checked(call, "query", call.query)) as object | undefined,
+      headers: (await this.#checked(call, "headers", call.headers)) as object | undefined,
+      cookies: (await this.#checked(call, "cookies", call.cookies)) as object | undefined,
+      content: body?.write(value),
+    };
+  }
+
+  async #send(given: ApiCall, timeoutMs: number): Promise<Response> {
+    const call = await this.#prepared(given);
     const policy = { ...this.#config.retry, ...call.options?.retry };
     const { signal } = call.options ?? {};
     const key = idempotencyKey(call);
@@ -151,7 +214,7 @@ export class Client {
       const failed = { method: request.method, url: request.url };
       if (outcome instanceof Response) {
         if (outcome.ok) return outcome;
-        const repeatable = call.body?.repeatable !== false;
+        const repeatable = call.content?.repeatable !== false;
         if (outcome.status === 401 && !renewed && repeatable && renew(proven)) {
           renewed = true;
           attempt--;
@@ -160,7 +223,7 @@ export class Client {
         }
       }
       const delay = retryDelay(call, request, outcome, attempt, policy);
-      if (delay === undefined) throw await this.#failure(failed, outcome, timeoutMs);
+      if (delay === undefined) throw await this.#failure(call, failed, outcome, timeoutMs);
       const reason = outcome instanceof Response ? outcome.status : outcome;
       if (outcome instanceof Response) await outcome.body?.cancel();
       for (const hooks of this.#hooks) {
@@ -173,11 +236,11 @@ export class Client {
   }
 
   async #build(
-    call: ApiCall,
+    call: PreparedCall,
     key: string | undefined,
     proven: readonly Authenticator[],
   ): Promise<Request> {
-    const { options, body } = call;
+    const { options, content: body } = call;
     const headers = new Headers({ accept: call.accept ?? "application/json" });
     if (!("window" in globalThis)) headers.set("user-agent", this.#config.userAgent);
     if (body?.contentType !== undefined) headers.set("content-type", body.contentType);
@@ -243,13 +306,14 @@ export class Client {
   }
 
   async #failure(
+    call: ApiCall,
     failed: FailedRequest,
     outcome: Response | ConnectionError,
     timeoutMs: number,
   ): Promise<RequestError> {
     const error =
       outcome instanceof Response
-        ? apiError(failed, outcome, await within(timeoutMs, outcome, errorBody(outcome)))
+        ? apiError(failed, outcome, await within(timeoutMs, outcome, failureBody(call, outcome)))
         : outcome;
     this.#report(error);
     return error;
@@ -274,13 +338,13 @@ function renew(proven: readonly Authenticator[]): boolean {
 }
 
 function retryDelay(
-  call: ApiCall,
+  call: PreparedCall,
   request: Request,
   outcome: Response | ConnectionError,
   attempt: number,
   policy: RetryPolicy,
 ): number | undefined {
-  if (attempt >= (policy.maxRetries ?? 2) || call.body?.repeatable === false) return undefined;
+  if (attempt >= (policy.maxRetries ?? 2) || call.content?.repeatable === false) return undefined;
   const keyed = call.idempotencyHeader !== undefined && request.headers.has(call.idempotencyHeader);
   const safe = keyed || isSafeToRepeat(request.method, request.headers);
   if (!(outcome instanceof Response)) return safe ? delayMs(attempt, undefined, policy) : undefined;
@@ -296,8 +360,7 @@ function isDocumented(status: number, errors: readonly number[] = []): boolean {
 async function parse(call: ApiCall, response: Response, timeoutMs: number): Promise<unknown> {
   const failed = { method: call.method, url: response.url };
   try {
-    const data = await within(timeoutMs, response, body(call, response));
-    return call.check === undefined ? data : call.check(data);
+    return await within(timeoutMs, response, body(call, response));
   } catch (cause) {
     if (cause instanceof TimeoutError) throw cause;
     const message = `${failed.method} ${failed.url}: ${why(cause)}`;
@@ -322,6 +385,15 @@ async function body(call: ApiCall, response: Response): Promise<unknown> {
   } catch {
     return content;
   }
+}
+
+async function failureBody(call: ApiCall, response: Response): Promise<unknown> {
+  const content = await errorBody(response);
+  const { failures = {} } = call;
+  const { status } = response;
+  const schema = failures[status] ?? failures[Math.floor(status / 100)] ?? failures[0];
+  const checked = await schema?.["~standard"].validate(content);
+  return checked === undefined || checked.issues !== undefined ? content : checked.value;
 }
 
 async function errorBody(response: Response): Promise<unknown> {

@@ -43,6 +43,35 @@ export class ResponseFormatError extends RequestError {
   }
 }
 
+/** Where a value is not what the API's description says, and why. */
+export interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** Which part of a call was checked: what is sent, or the `data` that came back. */
+export type CheckedPart = "query" | "headers" | "cookies" | "body" | "data";
+
+/** What was sent, or what came back, is not what the API's description says. */
+export class SchemaError extends RequestError {
+  override readonly name: string = "SchemaError";
+  readonly part: CheckedPart;
+  readonly issues: readonly SchemaIssue[];
+
+  constructor(part: CheckedPart, issues: readonly SchemaIssue[], request: FailedRequest) {
+    const told = issues.slice(0, 3).map((issue) => issueText(part, issue));
+    const more = issues.length > 3 ? `; and ${issues.length - 3} more` : "";
+    super(`${request.method} ${request.url}: ${told.join("; ")}${more}`, request);
+    this.part = part;
+    this.issues = issues;
+  }
+}
+
+function issueText(part: CheckedPart, { path = [], message }: SchemaIssue): string {
+  const keys = path.map((each) => (typeof each === "object" ? each.key : each));
+  return `${[part, ...keys].map(String).join(".")}: ${message}`;
+}
+
 /** An answer came and its status says that the request failed. */
 export class ApiError<Status extends number = number, Body = unknown> extends RequestError {
   override readonly name: string = "ApiError";

@@ -4,22 +4,28 @@ import type { ApiCall, Client } from "./client.js";
 import type { ApiError } from "./errors.js";
 import { ApiPromise } from "./promise.js";
 
+/** What is asked for with a page, in the query or in the body. */
+type Asked = Readonly<Record<string, unknown>>;
+
 /** How an operation gives its pages. Names with dots lead into objects; "" is the body itself. */
 export interface Pages {
   /** Where the items of a page are. */
   readonly items: string;
-  /** What to change in the query for the next page; `undefined` after the last one. */
+  /** Where a page is asked for; the query unless told otherwise. */
+  readonly place?: "body" | undefined;
+  /** What to change there for the next page; `undefined` after the last one. */
   readonly next: (page: {
     readonly body: unknown;
     readonly items: readonly unknown[];
     readonly headers: Headers;
-    readonly query: Readonly<Record<string, unknown>>;
-  }) => Readonly<Record<string, unknown>> | undefined;
+    readonly query: Asked;
+  }) => Asked | undefined;
 }
 
 /** The page says where the next one begins. */
 export function cursorPages(options: {
   readonly items: string;
+  readonly place?: "body";
   readonly parameter: string;
   /** Where the page says it, or … */
   readonly next?: string;
@@ -30,6 +36,7 @@ export function cursorPages(options: {
 }): Pages {
   return {
     items: options.items,
+    place: options.place,
     next: ({ body, items }) => {
       if (options.more !== undefined && at(body, options.more) !== true) return undefined;
       const cursor =
@@ -42,6 +49,7 @@ export function cursorPages(options: {
 /** Pages have numbers. */
 export function numberedPages(options: {
   readonly items: string;
+  readonly place?: "body";
   readonly parameter: string;
   /** The number of the first page; 1 unless told otherwise. */
   readonly first?: number;
@@ -52,6 +60,7 @@ export function numberedPages(options: {
 }): Pages {
   return {
     items: options.items,
+    place: options.place,
     next: ({ body, items, query }) => {
       const first = options.first ?? 1;
       const number = Number(query[options.parameter] ?? first);
@@ -65,6 +74,7 @@ export function numberedPages(options: {
 /** Pages begin at a number of items. */
 export function offsetPages(options: {
   readonly items: string;
+  readonly place?: "body";
   readonly parameter: string;
   /** The parameter with the size of a page: one with fewer items is the last. */
   readonly size?: string;
@@ -73,6 +83,7 @@ export function offsetPages(options: {
 }): Pages {
   return {
     items: options.items,
+    place: options.place,
     next: ({ body, items, query }) => {
       const offset = Number(query[options.parameter] ?? 0) + items.length;
       const total = options.total === undefined ? undefined : at(body, options.total);
@@ -119,18 +130,20 @@ export class PagePromise<Page, Item, Failure = ApiError>
 
   /** Page after page, each as the API gives it. The next one is asked for when it is needed. */
   async *pages(): AsyncGenerator<Page, void, undefined> {
-    const { pages } = this.#call;
-    let query = { ...this.#call.query } as Readonly<Record<string, unknown>>;
+    const { pages, body } = this.#call;
+    const inBody = pages.place === "body" && body !== undefined;
+    let asked = { ...(inBody ? (body.value as object) : this.#call.query) } as Asked;
     let current: ApiPromise<Page, Failure> = this;
     for (;;) {
       const { data, response } = await current.withResponse();
       yield data;
       const items = itemsOf(data, pages.items);
-      const change = pages.next({ body: data, items, headers: response.headers, query });
+      const change = pages.next({ body: data, items, headers: response.headers, query: asked });
       // A page that leads to itself would never end.
-      if (change === undefined || items.length === 0 || isSame(query, change)) return;
-      query = { ...query, ...change };
-      current = this.#client.request<Page, Failure>({ ...this.#call, query });
+      if (change === undefined || items.length === 0 || isSame(asked, change)) return;
+      asked = { ...asked, ...change };
+      const next = inBody ? { body: { ...body, value: asked } } : { query: asked };
+      current = this.#client.request<Page, Failure>({ ...this.#call, ...next });
     }
   }
 

@@ -6,6 +6,8 @@ import type { ApiError } from "./errors.js";
 export interface Exchange<Data> {
   readonly response: Promise<Response>;
   readonly parse: (response: Response) => Promise<Data>;
+  /** Checks one item of an answer that comes bit by bit. */
+  readonly check: (item: unknown) => Promise<unknown>;
   readonly isDocumented: (error: unknown) => boolean;
 }
 

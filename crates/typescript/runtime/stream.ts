@@ -47,7 +47,7 @@ export function eventStream<Item, Failure>(
   return open(client, { accept: "text/event-stream", ...call }, async function* (response) {
     for await (const { data } of serverSentEvents(response)) {
       if (data === "[DONE]") return;
-      yield parsed(data) as Item;
+      yield parsed(data);
     }
   });
 }
@@ -61,7 +61,7 @@ export function jsonLines<Item, Failure>(
     for await (const line of lines(response)) {
       // RFC 7464 begins each text with a record separator.
       const text = line.replace("\u001e", "").trim();
-      if (text !== "") yield JSON.parse(text) as Item;
+      if (text !== "") yield JSON.parse(text) as unknown;
     }
   });
 }
@@ -69,12 +69,15 @@ export function jsonLines<Item, Failure>(
 function open<Item, Failure>(
   client: Client,
   call: ApiCall,
-  read: (response: Response) => AsyncGenerator<Item, void, undefined>,
+  read: (response: Response) => AsyncGenerator<unknown, void, undefined>,
 ): StreamPromise<Item, Failure> {
   const exchange = client.exchange<Stream<Item>>(call);
+  async function* items(response: Response): AsyncGenerator<Item, void, undefined> {
+    for await (const item of read(response)) yield (await exchange.check(item)) as Item;
+  }
   return new StreamPromise<Item, Failure>({
     ...exchange,
-    parse: (response) => Promise.resolve(new Stream(read(response))),
+    parse: (response) => Promise.resolve(new Stream(items(response))),
   });
 }
 

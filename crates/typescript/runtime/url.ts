@@ -141,6 +141,11 @@ export function text(value: unknown): string {
   return String(value as string | number | boolean | bigint);
 }
 
+/** A date without its time, in UTC. */
+export function day(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}
+
 /** Percent-encodes everything but the unreserved characters of RFC 3986. */
 export function encode(value: unknown): string {
   return encodeURIComponent(text(value)).replace(

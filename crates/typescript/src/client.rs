@@ -37,7 +37,8 @@ fn options(plan: &Plan<'_>, out: &mut Out, imports: &mut Imports) {
         format!("How a `{class}` is set up. Credentials that are not given are taken from the environment."),
     );
     let variables = plan.variables();
-    if plan.credentials.is_empty() && variables.is_empty() {
+    let axios = plan.options.transport == crate::Transport::Axios;
+    if plan.credentials.is_empty() && variables.is_empty() && !axios {
         out.push(&format!("export type {class}Options = ClientOptions;"));
         out.line(0);
         out.line(0);
@@ -57,6 +58,12 @@ fn options(plan: &Plan<'_>, out: &mut Out, imports: &mut Imports) {
             };
             out.push(&format!("readonly {}?: {of} | undefined;", key(name)));
         }
+    }
+    if axios {
+        imports.of_type("axios", "AxiosInstance");
+        out.line(2);
+        doc(out, 2, "What carries requests, with interceptors, proxies and agents of yours.");
+        out.push("readonly axios?: AxiosInstance | undefined;");
     }
     if !variables.is_empty() {
         out.line(2);
@@ -189,6 +196,10 @@ fn configure(plan: &Plan<'_>, out: &mut Out, imports: &mut Imports) {
     fields
         .push(("baseUrl".to_owned(), Code::Raw(format!("options.baseUrl ?? environment({})", quoted(&env)))));
     fields.push(("server".to_owned(), Code::Raw(plan.server_code())));
+    if plan.options.transport == crate::Transport::Axios {
+        imports.value("./runtime/axios.js", "axiosFetch");
+        fields.push(("fetch".to_owned(), Code::raw("options.fetch ?? axiosFetch(options.axios)")));
+    }
     fields
         .push(("userAgent".to_owned(), Code::Raw(quoted(&format!("{}/{}", plan.package(), plan.version())))));
     let mut authenticators: Vec<(String, Code)> = Vec::new();

@@ -12,6 +12,7 @@ mod mock;
 mod models;
 mod names;
 mod operations;
+mod options;
 mod pagination;
 mod plan;
 mod print;
@@ -19,7 +20,9 @@ mod project;
 mod readme;
 mod resource;
 mod runtime;
+mod schemas;
 mod security;
+mod trigger;
 mod ty;
 mod types;
 mod values;
@@ -27,32 +30,9 @@ mod words;
 
 use openapi::api::{Api, At, Location};
 
+pub use options::{Dates, License, Options, Pages, PagesBy, PagesIn, Pagination, Transport, Validation};
+
 use crate::plan::Plan;
-
-/// What a package should be like.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// The package's name on npm; made from the API's title if none is given. The class is named after its last part.
-    pub name: Option<String>,
-    /// The package's version; `0.1.0` if none is given.
-    pub version: Option<String>,
-    /// The package's licence.
-    pub license: License,
-    /// Who holds the copyright.
-    pub author: Option<String>,
-}
-
-/// The licence of a package.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum License {
-    /// MIT.
-    #[default]
-    Mit,
-    /// Apache License, version 2.0.
-    Apache2,
-    /// Nobody else may use it.
-    Unlicensed,
-}
 
 /// A package.
 #[derive(Clone, Debug)]
@@ -117,20 +97,30 @@ pub fn package(api: &Api, options: &Options) -> Package {
     let mut notes = Vec::new();
     let mut files: Vec<File> = Vec::new();
     let mut methods: Vec<Named> = Vec::new();
+    let mut schemas: Vec<schemas::Own> = Vec::new();
+    let mut types: Vec<Vec<resource::MethodTypes>> = Vec::new();
     let groups = std::mem::take(&mut plan.groups);
     let made: Vec<(&names::Group, Vec<operations::Method<'_>>)> =
         groups.iter().map(|group| (group, operations::methods(&plan, group, &mut notes))).collect();
     for (group, of_group) in &made {
-        let (path, text, named) = resource::resource(&mut plan, group, of_group);
-        files.push(File { path, text });
-        methods.extend(named);
+        let resource = resource::resource(&mut plan, group, of_group);
+        schemas.extend(resource.schemas);
+        files.push(File { path: resource.path, text: resource.text });
+        methods.extend(resource.named);
+        types.push(resource.types);
     }
     files.push(File { path: "src/mock.ts".to_owned(), text: mock::mock(&plan, &made) });
     files.push(File { path: "test/operations.test.ts".to_owned(), text: mock::tests(&plan, &made) });
+    if options.trigger {
+        files.extend(trigger::files(&plan, &made, &types, &mut notes));
+    }
     files.push(File { path: "README.md".to_owned(), text: readme::readme(&plan, &made) });
     files.push(File { path: "API.md".to_owned(), text: readme::reference(&plan, &made) });
     drop(made);
     plan.groups = groups;
+    let checks = schemas::file(&plan, &schemas);
+    let has_checks = checks.is_some();
+    files.extend(checks.map(|text| File { path: "src/schemas.ts".to_owned(), text }));
     let models = models::file(&plan);
     let has_models = models.is_some();
     files.extend(models.map(|text| File { path: "src/models.ts".to_owned(), text }));
@@ -138,7 +128,18 @@ pub fn package(api: &Api, options: &Options) -> Package {
     let used = runtime::used(&plan, &files);
     files.push(File { path: "src/index.ts".to_owned(), text: project::index(&plan, has_models, &used) });
     files.extend(runtime::files(&used));
-    files.extend(project::files(&plan));
+    files.extend(project::files(&plan, has_checks));
     files.sort_by(|a, b| a.path.cmp(&b.path));
+    for wish in &options.pagination {
+        if !api.operations.iter().any(|operation| pagination::is_meant(operation, &wish.operation)) {
+            let message = format!(
+                "the options tell of the pages of `{}`, which is neither an `operationId` nor a method and a path of the document",
+                wish.operation
+            );
+            let file = api.operations.first().map_or_else(String::new, |first| api.location(first.at).file);
+            let location = Location { file, line: 1, column: 1, pointer: String::new() };
+            notes.push(Note { code: "pagination-of-nothing", message, location });
+        }
+    }
     Package { name: plan.package().to_owned(), class: plan.name.class.clone(), files, methods, notes }
 }

@@ -99,7 +99,7 @@ fn answer(plan: &Plan<'_>, method: &Method<'_>, answer: &Answer) -> Code {
         Type::Word("void") => None,
         Type::Word("Blob") => Some(Code::raw("\"text\"")),
         Type::Union(types) if types.contains(&Type::Word("Blob")) => Some(Code::raw("\"text\"")),
-        of => Values { plan }.of(of),
+        of => Values { plan, wire: true }.of(of),
     };
     if let Some(value) = value {
         let usual = match answer.form {
@@ -195,7 +195,7 @@ pub(crate) fn example_arguments(
     method: &Method<'_>,
     streams: Option<&Streams>,
 ) -> Vec<Code> {
-    let values = Values { plan };
+    let values = Values { plan, wire: false };
     let never = || Code::raw("undefined as never");
     let mut arguments: Vec<Code> = Vec::new();
     let mut seen: Vec<&str> = Vec::new();

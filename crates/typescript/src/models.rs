@@ -56,7 +56,8 @@ pub(crate) fn declare(
 fn alias(out: &mut Out, name: &str, of: &Type) {
     out.push(&format!("export type {name} ="));
     let lhs = format!("export type {name} =").len();
-    let simple = matches!(of, Type::Word(_) | Type::Name(_) | Type::Text(_) | Type::Literal(_));
+    let simple =
+        matches!(of, Type::Word(_) | Type::Name(_) | Type::Text(_) | Type::Literal(_) | Type::Date(_));
     let array_of_name = matches!(of, Type::Array(inner) if matches!(**inner, Type::Word(_) | Type::Name(_)));
     let first = match of {
         Type::Intersection(types) if !fits(of, WIDTH.saturating_sub(lhs + 2)) => {

@@ -12,7 +12,7 @@ use crate::words::{camel, is_plural, kebab, pascal, screaming, type_name, words}
 pub(crate) use method::method_names;
 
 /// Types and values that generated files use or that the package exports: no schema may take these names.
-const TAKEN: [&str; 84] = [
+const TAKEN: [&str; 89] = [
     "AbortController",
     "AbortError",
     "AbortSignal",
@@ -24,12 +24,14 @@ const TAKEN: [&str; 84] = [
     "AsyncIterable",
     "Authenticator",
     "Authenticators",
+    "AxiosInstance",
     "BadRequestError",
     "BigInt",
     "Blob",
     "Body",
     "Boolean",
     "BufferSource",
+    "CheckedPart",
     "Client",
     "ClientConfig",
     "ClientOptions",
@@ -65,8 +67,8 @@ const TAKEN: [&str; 84] = [
     "PromiseLike",
     "RateLimit",
     "RateLimitError",
-    "Readonly",
     "ReadableStream",
+    "Readonly",
     "Record",
     "RefreshOptions",
     "RegExp",
@@ -79,11 +81,14 @@ const TAKEN: [&str; 84] = [
     "ResponseFormatError",
     "Result",
     "RetryPolicy",
+    "SchemaError",
+    "SchemaIssue",
     "Security",
     "ServerSentEvent",
     "Set",
     "SignatureError",
     "SignedCall",
+    "StandardSchema",
     "Stream",
     "StreamPromise",
     "String",

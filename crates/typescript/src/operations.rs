@@ -28,6 +28,15 @@ pub(crate) struct Method<'a> {
     pub(crate) pages: Option<Paging>,
 }
 
+impl Method<'_> {
+    /// The header that takes an idempotency key, if there is one.
+    pub(crate) fn idempotency_header(&self) -> Option<&str> {
+        let mut parameters = self.parameters.iter();
+        let header = parameters.find(|argument| is_idempotency_key(self.operation, argument.parameter))?;
+        Some(&header.parameter.name)
+    }
+}
+
 /// A piece of a path.
 #[derive(Debug)]
 pub(crate) enum PathPart<'a> {
@@ -123,7 +132,7 @@ fn method<'a>(plan: &Plan<'a>, operation: &'a Operation, name: &str, notes: &mut
             (response.status, content.map(|content| content_type(plan, content).of))
         })
         .collect();
-    let pages = (answer.form == Form::Auto).then(|| detect(plan, operation)).flatten();
+    let pages = (answer.form == Form::Auto).then(|| detect(plan, operation, notes)).flatten();
     Method {
         operation,
         name: name.to_owned(),
@@ -156,7 +165,11 @@ fn path_parts<'a>(plan: &Plan<'a>, operation: &'a Operation) -> Vec<PathPart<'a>
                         name
                     }
                 };
-                let of = match Types::new(plan, Way::Write).of(parameter.schema) {
+                let types = Types::new(plan, Way::Write);
+                // Inside of lists and objects in a path, dates are the texts that they are there.
+                let plain = matches!(plan.schema(plan.api.resolve(parameter.schema)).kind, Kind::String(_));
+                let types = if plain { types } else { types.with_texts() };
+                let of = match types.of(parameter.schema) {
                     Type::Word("unknown") => Type::Union(vec![STRING, Type::Word("number")]),
                     of => of,
                 };
@@ -214,7 +227,7 @@ fn arguments<'a>(plan: &Plan<'a>, operation: &'a Operation) -> Vec<Argument<'a>>
 }
 
 /// Whether a header takes a key that makes an operation safe to repeat. The client makes one where none is given.
-pub(crate) fn is_idempotency_key(operation: &Operation, parameter: &Parameter) -> bool {
+fn is_idempotency_key(operation: &Operation, parameter: &Parameter) -> bool {
     let name = parameter.name.to_ascii_lowercase().replace(['-', '_'], "");
     parameter.place == In::Header
         && matches!(name.as_str(), "idempotencykey" | "xidempotencykey")

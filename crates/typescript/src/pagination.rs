@@ -1,9 +1,11 @@
 //! Lists that come in pages: what the document says (`x-…-pagination`), else what names of parameters and properties tell.
 
-use openapi::api::{In, Kind, Operation, SchemaId, extension};
+use openapi::api::{In, Kind, Media, Operation, SchemaId, extension};
 use serde_json::Value;
 
+use crate::Note;
 use crate::code::Code;
+use crate::options::{Pages, PagesBy, PagesIn};
 use crate::plan::{Plan, Way};
 use crate::print::quoted;
 use crate::ty::Type;
@@ -17,15 +19,21 @@ pub(crate) struct Paging {
     fields: Vec<(&'static str, String)>,
     /// What the items are.
     pub(crate) item: Type,
+    /// Whether a page is asked for in the body.
+    in_body: bool,
 }
 
 impl Paging {
     pub(crate) fn code(&self) -> Code {
-        let fields = self.fields.iter().map(|(name, value)| {
-            let number = value.chars().all(|c| c.is_ascii_digit()) && !value.is_empty() && *name == "first";
-            ((*name).to_owned(), Code::Raw(if number { value.clone() } else { quoted(value) }))
-        });
-        Code::Call(self.function.to_owned(), vec![Code::Object(fields.collect())])
+        let mut fields: Vec<(String, Code)> = Vec::new();
+        for (name, value) in &self.fields {
+            let value = if *name == "first" { value.clone() } else { quoted(value) };
+            fields.push(((*name).to_owned(), Code::Raw(value)));
+            if self.in_body && *name == "items" {
+                fields.push(("place".to_owned(), Code::raw("\"body\"")));
+            }
+        }
+        Code::Call(self.function.to_owned(), vec![Code::Object(fields)])
     }
 }
 
@@ -106,6 +114,18 @@ const NEXT_CURSORS: [&str; 24] = [
     "nextpagestart",
     "page_token",
 ];
+const MORE: [&str; 6] = ["has_more", "hasmore", "has_next", "hasnext", "has_next_page", "hasnextpage"];
+const LINKS: [&str; 9] = [
+    "next",
+    "next_url",
+    "nexturl",
+    "next_page_uri",
+    "next_page_url",
+    "nextpageurl",
+    "next_link",
+    "nextlink",
+    "@odata.nextlink",
+];
 const TOTALS: [&str; 10] = [
     "total",
     "total_count",
@@ -153,142 +173,220 @@ const ABOUT: [&str; 14] = [
 ];
 
 /// How an operation gives its pages; nothing when it gives one answer.
-pub(crate) fn detect(plan: &Plan<'_>, operation: &Operation) -> Option<Paging> {
-    if operation.method != "get" {
-        return None;
+pub(crate) fn detect(plan: &Plan<'_>, operation: &Operation, notes: &mut Vec<Note>) -> Option<Paging> {
+    let wished = plan.options.pagination.iter().find(|wish| is_meant(operation, &wish.operation));
+    let response = operation.responses.iter().find(|r| r.status.is_success() && !r.contents.is_empty());
+    let body = response.and_then(|response| response.contents.iter().find_map(|content| content.schema));
+    let lists = Lists::of(plan, operation, body.map(|body| Page::of(plan, body)));
+    if let Some(wish) = wished {
+        let pages = wish.pages.as_ref()?;
+        return lists
+            .said(pages)
+            .map_err(|why| {
+                let message = format!("the pages of `{}` are not as the options say: {why}", wish.operation);
+                notes.push(Note::at(plan.api, operation.at, "pagination-not-possible", message));
+            })
+            .ok();
     }
-    let response = operation.responses.iter().find(|r| r.status.is_success() && !r.contents.is_empty())?;
-    let body = response.contents.iter().find_map(|content| content.schema)?;
-    let page = Page::of(plan, body);
-    if let Some(said) = extensions(plan, operation, &page) {
-        return Some(said);
+    lists.page.as_ref()?;
+    if let Some(said) = lists.extension() {
+        return lists
+            .said(&said)
+            .map_err(|why| {
+                let message = format!("the pages are not as the document says: {why}");
+                notes.push(Note::at(plan.api, operation.at, "pagination-not-possible", message));
+            })
+            .ok();
     }
-    let (items, item) = page.items()?;
-    let item = Types::new(plan, Way::Read).of(item);
-    let named = |names: &[&str]| {
-        let query = operation.parameters.iter().filter(|p| p.place == In::Query);
-        query.map(|p| p.name.as_str()).find(|name| names.contains(&small(name).as_str())).map(str::to_owned)
-    };
-    let size = named(&SIZES);
-    let with_size = |mut fields: Vec<(&'static str, String)>| {
-        fields.extend(size.clone().map(|size| ("size", size)));
-        fields
-    };
-    let items_field = ("items", items.clone());
-    if let Some(parameter) = named(&CURSORS) {
-        if let Some(next) = page.find(&NEXT_CURSORS, is_cursor) {
-            return Some(Paging {
-                function: "cursorPages",
-                fields: vec![items_field, ("parameter", parameter), ("next", next)],
-                item,
-            });
-        }
-        let more = page
-            .find(&["has_more", "hasmore", "has_next", "hasnext", "has_next_page", "hasnextpage"], |k| {
-                matches!(k, Kind::Boolean)
-            });
-        let by_last = small(&parameter).contains("after") && page.item_has("id");
-        if let (Some(more), true) = (more, by_last) {
-            let fields =
-                vec![items_field, ("parameter", parameter), ("last", "id".to_owned()), ("more", more)];
-            return Some(Paging { function: "cursorPages", fields, item });
-        }
-    }
-    let links = [
-        "next",
-        "next_url",
-        "nexturl",
-        "next_page_uri",
-        "next_page_url",
-        "nextpageurl",
-        "next_link",
-        "nextlink",
-        "@odata.nextlink",
-    ];
-    let link = page.find(&links, |kind| matches!(kind, Kind::String(_)));
-    let number = named(&NUMBERS);
-    if let Some(parameter) = number {
-        let mut fields = vec![items_field, ("parameter", parameter.clone())];
-        if starts_at_zero(plan, operation, &parameter) {
-            fields.push(("first", "0".to_owned()));
-        }
-        let mut fields = with_size(fields);
-        fields.extend(page.find(&PAGE_TOTALS, is_number).map(|pages| ("pages", pages)));
-        // Without a size or a count, the last page could only be told by an empty one after it: that is still an end.
-        return Some(Paging { function: "numberedPages", fields, item });
-    }
-    if let (Some(parameter), true) = (named(&OFFSETS), size.is_some()) {
-        let mut fields = with_size(vec![items_field, ("parameter", parameter)]);
-        fields.extend(page.find(&TOTALS, is_number).map(|total| ("total", total)));
-        return Some(Paging { function: "offsetPages", fields, item });
-    }
-    let header = response.headers.iter().any(|header| header.name.eq_ignore_ascii_case("link"));
-    if let Some(next) = link.filter(|_| !operation.parameters.iter().all(|p| p.place == In::Path)) {
-        return Some(Paging { function: "linkedPages", fields: vec![items_field, ("next", next)], item });
-    }
-    header.then_some(Paging { function: "linkedPages", fields: vec![items_field], item })
+    let header =
+        response.is_some_and(|r| r.headers.iter().any(|header| header.name.eq_ignore_ascii_case("link")));
+    lists.guessed(header)
 }
 
-/// What the document says itself: `x-pagination`, Speakeasy's and Microsoft's extensions.
-fn extensions(plan: &Plan<'_>, operation: &Operation, page: &Page<'_, '_>) -> Option<Paging> {
-    let of = |name: &str| extension(&operation.extensions, name);
-    let item_at = |path: &str| page.item_at(path).map(|id| Types::new(plan, Way::Read).of(id));
-    if let Some(Value::Object(said)) = of("x-pagination") {
-        let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_owned);
-        let items = text("items").or_else(|| page.items().map(|(items, _)| items))?;
-        let item = item_at(&items)?;
-        let function = match text("type").as_deref() {
-            Some("cursor") => "cursorPages",
-            Some("page") => "numberedPages",
-            Some("offset") => "offsetPages",
-            Some("link") => "linkedPages",
-            _ => return None,
-        };
-        let mut fields = vec![("items", items)];
-        for name in ["parameter", "next", "last", "more", "size", "pages", "total"] {
-            fields.extend(text(name).map(|value| (name, value)));
+/// Whether a name or a method with a path means an operation.
+pub(crate) fn is_meant(operation: &Operation, text: &str) -> bool {
+    operation.id.as_deref() == Some(text)
+        || text.split_once(' ').is_some_and(|(method, path)| {
+            operation.method.eq_ignore_ascii_case(method) && operation.path == path.trim()
+        })
+}
+
+/// An operation as a list: what it is asked by, and what it answers.
+struct Lists<'p, 'a> {
+    plan: &'p Plan<'a>,
+    operation: &'a Operation,
+    page: Option<Page<'p, 'a>>,
+    /// What can be asked for, by name: whether it stands in the body.
+    asked: Vec<(String, bool)>,
+}
+
+impl<'p, 'a> Lists<'p, 'a> {
+    fn of(plan: &'p Plan<'a>, operation: &'a Operation, page: Option<Page<'p, 'a>>) -> Self {
+        let query = operation.parameters.iter().filter(|p| p.place == In::Query);
+        let mut asked: Vec<(String, bool)> = query.map(|p| (p.name.clone(), false)).collect();
+        let contents = operation.body.iter().flat_map(|body| &body.contents);
+        let json = contents.filter(|content| content.media == Media::Json).find_map(|content| content.schema);
+        if let Some(body) = json.filter(|_| operation.method != "get") {
+            let mut properties = Vec::new();
+            Page { plan, body, fields: Vec::new() }.properties(body, &mut properties, 8);
+            asked.extend(properties.into_iter().map(|(name, _)| (name.to_string(), true)));
         }
-        return Some(Paging { function, fields, item });
+        Self { plan, operation, page, asked }
     }
-    if let Some(Value::Object(said)) = of("x-speakeasy-pagination") {
-        let input = |kind: &str| {
-            let inputs = said.get("inputs")?.as_array()?;
-            let found =
-                inputs.iter().find(|input| input.get("type").and_then(Value::as_str) == Some(kind))?;
-            found.get("name")?.as_str().map(str::to_owned)
+
+    /// The first that can be asked for with one of these names.
+    fn named(&self, names: &[&str]) -> Option<(String, bool)> {
+        self.asked.iter().find(|(name, _)| names.contains(&small(name).as_str())).cloned()
+    }
+
+    /// What the options or the document say.
+    fn said(&self, pages: &Pages) -> Result<Paging, String> {
+        let page = self.page.as_ref().ok_or("it answers with nothing that is described")?;
+        let items = match &pages.items {
+            Some(items) => items.clone(),
+            None => page.items().ok_or("no list of items is found; say `items`")?.0,
         };
-        let output = |name: &str| {
-            let path = said.get("outputs")?.get(name)?.as_str()?;
-            Some(path.trim_start_matches("$.").trim_end_matches("[*]").trim_end_matches(".*").to_owned())
+        let item = page.item_at(&items).ok_or_else(|| format!("there is no list at `{items}`"))?;
+        let item = Types::new(self.plan, Way::Read).of(item);
+        let in_body = match (&pages.parameter, pages.place) {
+            (_, Some(place)) => place == PagesIn::Body,
+            (Some(name), None) => self.asked.iter().any(|(known, body)| known == name && *body),
+            (None, None) => false,
         };
-        let items = output("results").or_else(|| page.items().map(|(items, _)| items))?;
-        let item = item_at(&items)?;
+        let function = match pages.by {
+            PagesBy::Cursor => "cursorPages",
+            PagesBy::Page => "numberedPages",
+            PagesBy::Offset => "offsetPages",
+            PagesBy::Link => "linkedPages",
+        };
+        let texts: &[(&'static str, &Option<String>)] = match pages.by {
+            PagesBy::Cursor => &[
+                ("parameter", &pages.parameter),
+                ("next", &pages.next),
+                ("last", &pages.last),
+                ("more", &pages.more),
+            ],
+            PagesBy::Page => {
+                &[("parameter", &pages.parameter), ("size", &pages.size), ("pages", &pages.pages)]
+            }
+            PagesBy::Offset => {
+                &[("parameter", &pages.parameter), ("size", &pages.size), ("total", &pages.total)]
+            }
+            PagesBy::Link => &[("next", &pages.next)],
+        };
+        if pages.by != PagesBy::Link && pages.parameter.is_none() {
+            return Err("say `parameter`: what asks for a page".to_owned());
+        }
+        if pages.by == PagesBy::Cursor && pages.next.is_none() && pages.last.is_none() {
+            return Err("say `next` or `last`: where the next page begins".to_owned());
+        }
         let mut fields = vec![("items", items)];
-        let function = if let (Some(parameter), Some(next)) = (input("cursor"), output("nextCursor")) {
-            fields.extend([("parameter", parameter), ("next", next)]);
-            "cursorPages"
-        } else if let Some(parameter) = input("page") {
-            fields.push(("parameter", parameter));
-            fields.extend(output("numPages").map(|pages| ("pages", pages)));
-            "numberedPages"
-        } else {
-            fields.push(("parameter", input("offset")?));
-            "offsetPages"
+        fields.extend(texts.iter().filter_map(|(name, text)| Some((*name, (*text).clone()?))));
+        if pages.by == PagesBy::Page {
+            fields.extend(pages.first.map(|first| ("first", first.to_string())));
+        }
+        Ok(Paging { function, fields, item, in_body: in_body && pages.by != PagesBy::Link })
+    }
+
+    /// What names tell. Nothing that is asked for in a body but a cursor: a body says what is done, too.
+    fn guessed(&self, link_header: bool) -> Option<Paging> {
+        let page = self.page.as_ref()?;
+        let (items, item) = page.items()?;
+        let item = Types::new(self.plan, Way::Read).of(item);
+        let made = |function, in_body, fields: Vec<(&'static str, String)>| {
+            let fields = std::iter::once(("items", items.clone())).chain(fields).collect();
+            Some(Paging { function, fields, item: item.clone(), in_body })
         };
-        fields.extend(input("limit").map(|size| ("size", size)));
-        return Some(Paging { function, fields, item });
+        if let Some((parameter, in_body)) = self.named(&CURSORS) {
+            if let Some(next) = page.find(&NEXT_CURSORS, is_cursor) {
+                return made("cursorPages", in_body, vec![("parameter", parameter), ("next", next)]);
+            }
+            let more = page.find(&MORE, |kind| matches!(kind, Kind::Boolean));
+            let by_last = small(&parameter).contains("after") && page.item_has("id");
+            if let (Some(more), true) = (more, by_last) {
+                let fields = vec![("parameter", parameter), ("last", "id".to_owned()), ("more", more)];
+                return made("cursorPages", in_body, fields);
+            }
+        }
+        if self.operation.method != "get" {
+            return None;
+        }
+        let size = self.named(&SIZES).map(|(size, _)| ("size", size));
+        if let Some((parameter, _)) = self.named(&NUMBERS) {
+            // Without a size or a count, the last page could only be told by an empty one after it: that is still an end.
+            let mut fields = vec![("parameter", parameter.clone())];
+            if starts_at_zero(self.plan, self.operation, &parameter) {
+                fields.push(("first", "0".to_owned()));
+            }
+            fields.extend(size);
+            fields.extend(page.find(&PAGE_TOTALS, is_number).map(|pages| ("pages", pages)));
+            return made("numberedPages", false, fields);
+        }
+        if let (Some((parameter, _)), Some(size)) = (self.named(&OFFSETS), size) {
+            let mut fields = vec![("parameter", parameter), size];
+            fields.extend(page.find(&TOTALS, is_number).map(|total| ("total", total)));
+            return made("offsetPages", false, fields);
+        }
+        let link = page.find(&LINKS, |kind| matches!(kind, Kind::String(_)));
+        let takes_query = !self.operation.parameters.iter().all(|p| p.place == In::Path);
+        match link.filter(|_| takes_query) {
+            Some(next) => made("linkedPages", false, vec![("next", next)]),
+            None if link_header => made("linkedPages", false, Vec::new()),
+            None => None,
+        }
     }
-    if let Some(Value::Object(said)) = of("x-ms-pageable") {
-        let next = said.get("nextLinkName")?.as_str()?.to_owned();
-        let items = said.get("itemName").and_then(Value::as_str).unwrap_or("value").to_owned();
-        let item = item_at(&items)?;
-        return Some(Paging {
-            function: "linkedPages",
-            fields: vec![("items", items), ("next", next)],
-            item,
-        });
+
+    /// What the document says itself: `x-pagination`, Speakeasy's and Microsoft's extensions.
+    fn extension(&self) -> Option<Pages> {
+        let of = |name: &str| extension(&self.operation.extensions, name);
+        if let Some(said @ Value::Object(_)) = of("x-pagination") {
+            return serde_json::from_value(said).ok();
+        }
+        if let Some(Value::Object(said)) = of("x-speakeasy-pagination") {
+            return speakeasy(&said);
+        }
+        if let Some(Value::Object(said)) = of("x-ms-pageable") {
+            return Some(Pages {
+                by: PagesBy::Link,
+                items: Some(said.get("itemName").and_then(Value::as_str).unwrap_or("value").to_owned()),
+                next: Some(said.get("nextLinkName")?.as_str()?.to_owned()),
+                ..Pages::default()
+            });
+        }
+        None
     }
-    None
+}
+
+fn speakeasy(said: &serde_json::Map<String, Value>) -> Option<Pages> {
+    let input = |kind: &str| {
+        let inputs = said.get("inputs")?.as_array()?;
+        let found = inputs.iter().find(|input| input.get("type").and_then(Value::as_str) == Some(kind))?;
+        let place = match found.get("in").and_then(Value::as_str) {
+            Some("requestBody") => PagesIn::Body,
+            _ => PagesIn::Query,
+        };
+        Some((found.get("name")?.as_str()?.to_owned(), place))
+    };
+    let output = |name: &str| {
+        let path = said.get("outputs")?.get(name)?.as_str()?;
+        Some(path.trim_start_matches("$.").trim_end_matches("[*]").trim_end_matches(".*").to_owned())
+    };
+    let next = output("nextCursor");
+    let (by, (parameter, place)) = match (input("cursor").filter(|_| next.is_some()), input("page")) {
+        (Some(cursor), _) => (PagesBy::Cursor, cursor),
+        (None, Some(page)) => (PagesBy::Page, page),
+        (None, None) => (PagesBy::Offset, input("offset")?),
+    };
+    Some(Pages {
+        by,
+        items: output("results"),
+        parameter: Some(parameter),
+        place: Some(place),
+        next,
+        size: input("limit").map(|(size, _)| size),
+        pages: output("numPages"),
+        ..Pages::default()
+    })
 }
 
 fn small(name: &str) -> String {

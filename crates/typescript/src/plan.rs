@@ -1,15 +1,17 @@
 //! What is decided before anything is written: names, which schemas have two forms, which types extend which.
 
-use std::collections::{HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use openapi::api::{Additional, Api, Body, Content, Kind, Object, Operation, Response, Schema, SchemaId};
+use openapi::api::{Additional, Api, Body, Content, Kind, Operation, Response, Schema, SchemaId};
 
 use crate::Options;
 use crate::names::{ApiName, Group, TypeNames, groups};
+use crate::schemas::SchemaNames;
 use crate::security::{Credentials, credentials};
 
 /// Which way a value goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Way {
     /// From the service.
     Read,
@@ -34,6 +36,13 @@ pub(crate) struct Plan<'a> {
     /// What most operations ask for, as it is written.
     pub(crate) usual: String,
     models: HashMap<String, (SchemaId, Way)>,
+    /// By schema: whether a `Date` is in it.
+    dated: Vec<bool>,
+    /// By schema: whether there are bytes in it.
+    bytes: Vec<bool>,
+    pub(crate) schema_names: SchemaNames,
+    /// Models whose schemas resources use.
+    pub(crate) schema_roots: RefCell<BTreeSet<(SchemaId, Way)>>,
     /// By schema: whether what is sent differs from what is received.
     differs: Vec<bool>,
     read: Vec<bool>,
@@ -67,6 +76,10 @@ impl<'a> Plan<'a> {
             credentials: Vec::new(),
             usual: String::new(),
             models: HashMap::new(),
+            dated: if options.dates == crate::Dates::Dates { dated(api) } else { Vec::new() },
+            bytes: spread(api, |schema| matches!(schema.kind, Kind::Binary(_))),
+            schema_names: SchemaNames::default(),
+            schema_roots: RefCell::default(),
         };
         plan.credentials = credentials(&plan);
         plan.usual = plan.alternatives(&plan.usual_security()).flat();
@@ -83,6 +96,7 @@ impl<'a> Plan<'a> {
                 plan.forms(id).into_iter().map(|(way, name)| (way, name.to_owned())).collect();
             plan.models.extend(forms.into_iter().map(|(way, name)| (name, (id, way))));
         }
+        plan.schema_names = SchemaNames::claim(&mut plan);
         plan
     }
 
@@ -108,6 +122,16 @@ impl<'a> Plan<'a> {
             Some(input) if way == Way::Write => input,
             _ => name,
         })
+    }
+
+    /// Whether a `Date` is in a schema.
+    pub(crate) fn is_dated(&self, id: SchemaId) -> bool {
+        self.dated.get(id.index()).copied().unwrap_or_default()
+    }
+
+    /// Whether there are bytes in a schema.
+    pub(crate) fn has_bytes(&self, id: SchemaId) -> bool {
+        self.bytes[id.index()]
     }
 
     /// Whether a type is one of `models.ts`.
@@ -241,24 +265,33 @@ fn marked(api: &Api, mut open: Vec<SchemaId>) -> Vec<bool> {
 
 /// By schema: whether something in it goes one way only, or is written differently each way.
 fn differing(api: &Api) -> Vec<bool> {
+    spread(api, |schema| match &schema.kind {
+        Kind::Object(object) => object.properties.iter().any(|p| {
+            let (own, target) = (api.schema(p.schema), api.schema(api.resolve(p.schema)));
+            own.read_only || own.write_only || target.read_only || target.write_only
+        }),
+        Kind::Binary(_) => true,
+        _ => false,
+    })
+}
+
+/// By schema: whether a time or a date is in it.
+fn dated(api: &Api) -> Vec<bool> {
+    spread(
+        api,
+        |schema| matches!(&schema.kind, Kind::String(format) if crate::types::moment(format.as_deref()).is_some()),
+    )
+}
+
+/// By schema: whether something holds for it or for a schema in it.
+fn spread(api: &Api, holds: impl Fn(&Schema) -> bool) -> Vec<bool> {
     let count = api.schemas().len();
     let mut marks = vec![false; count];
     let mut parents: Vec<Vec<SchemaId>> = vec![Vec::new(); count];
     let mut open: Vec<SchemaId> = Vec::new();
     for (id, schema) in api.schemas() {
         children(schema, |child| parents[child.index()].push(id));
-        let one_way = |object: &Object| {
-            object.properties.iter().any(|p| {
-                let (own, target) = (api.schema(p.schema), api.schema(api.resolve(p.schema)));
-                own.read_only || own.write_only || target.read_only || target.write_only
-            })
-        };
-        let differs = match &schema.kind {
-            Kind::Object(object) => one_way(object),
-            Kind::Binary(_) => true,
-            _ => false,
-        };
-        if differs {
+        if holds(schema) {
             marks[id.index()] = true;
             open.push(id);
         }

@@ -115,7 +115,7 @@ impl Out {
 
     fn broken(&mut self, of: &Type, indent: usize, after: usize) {
         match of {
-            Type::Word(_) | Type::Text(_) | Type::Literal(_) | Type::Name(_) => {
+            Type::Word(_) | Type::Text(_) | Type::Literal(_) | Type::Name(_) | Type::Date(_) => {
                 let mut flat = String::new();
                 write_flat(of, &mut flat, usize::MAX);
                 self.push(&flat);
@@ -346,6 +346,7 @@ fn write_flat(of: &Type, out: &mut String, columns: usize) -> bool {
         Type::Text(text) => out.push_str(&quoted(text)),
         Type::Literal(text) => out.push_str(text),
         Type::Name(name) => out.push_str(name),
+        Type::Date(_) => out.push_str("Date"),
         Type::Without(of, names) => {
             out.push_str("Omit<");
             if !write_flat(of, out, columns) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::code::Imports;
 use crate::plan::Plan;
 use crate::resource::plan_head;
-use crate::{File, License};
+use crate::{File, License, Transport, Validation};
 
 /// `index.ts`: everything that users import.
 pub(crate) fn index(plan: &Plan<'_>, has_models: bool, used: &[&str]) -> String {
@@ -32,6 +32,10 @@ pub(crate) fn index(plan: &Plan<'_>, has_models: bool, used: &[&str]) -> String 
     for name in ["ApiPromise", "Result", "WithResponse"] {
         exports.of_type("./runtime/promise.js", name);
     }
+    if plan.options.transport == Transport::Axios {
+        exports.value("./runtime/axios.js", "axiosFetch");
+    }
+    exports.of_type("./runtime/client.js", "StandardSchema");
     exports.value("./runtime/rate-limit.js", "rateLimited");
     exports.of_type("./runtime/rate-limit.js", "RateLimit");
     exports.of_type("./runtime/retry.js", "RetryPolicy");
@@ -54,11 +58,11 @@ pub(crate) fn index(plan: &Plan<'_>, has_models: bool, used: &[&str]) -> String 
 }
 
 /// `package.json` and its neighbours.
-pub(crate) fn files(plan: &Plan<'_>) -> Vec<File> {
+pub(crate) fn files(plan: &Plan<'_>, has_schemas: bool) -> Vec<File> {
     let file = |path: &str, text: String| File { path: path.to_owned(), text };
     let mut files = vec![
-        file("package.json", format!("{:#}\n", manifest(plan))),
-        file("tsconfig.json", pretty(&compiler())),
+        file("package.json", format!("{:#}\n", manifest(plan, has_schemas))),
+        file("tsconfig.json", pretty(&compiler(plan))),
         file("tsconfig.test.json", pretty(&test_compiler())),
         file("test/support.ts", include_str!("../package-tests/support.ts").to_owned()),
         file(".gitignore", "dist/\ndist-test/\nnode_modules/\n".to_owned()),
@@ -96,17 +100,13 @@ fn pretty(value: &Value) -> String {
     out
 }
 
-fn manifest(plan: &Plan<'_>) -> Value {
-    let license = match plan.options.license {
-        License::Mit => "MIT",
-        License::Apache2 => "Apache-2.0",
-        License::Unlicensed => "UNLICENSED",
-    };
+fn manifest(plan: &Plan<'_>, has_schemas: bool) -> Value {
+    let options = plan.options;
     let mut manifest = json!({
         "name": plan.package(),
         "version": plan.version(),
         "description": format!("TypeScript client of {}", plan.name.title),
-        "license": license,
+        "license": options.license.word(),
         "type": "module",
         "sideEffects": false,
         "engines": { "node": ">=20" },
@@ -120,19 +120,41 @@ fn manifest(plan: &Plan<'_>) -> Value {
         "scripts": {
             "build": "tsc",
             "prepack": "tsc",
-            "test": "tsc -p tsconfig.test.json && node --test dist-test/test/"
+            "test": "tsc -p tsconfig.test.json && node --test dist-test/test/operations.test.js"
         },
-        "devDependencies": { "@types/node": "^20.19.0", "typescript": "^5.9.3" },
+        "devDependencies": { "@types/node": "^20.19.0", "typescript": "^5.9.3 || ^7.0.2" },
         "prettier": { "printWidth": 100 }
     });
+    let mut export = |path: &str, file: &str| {
+        manifest["exports"][path] =
+            json!({ "types": format!("./dist/{file}.d.ts"), "default": format!("./dist/{file}.js") });
+    };
+    if has_schemas {
+        export("./schemas", "schemas");
+    }
+    if options.trigger {
+        export("./trigger", "trigger/index");
+    }
+    if options.transport == Transport::Axios {
+        manifest["dependencies"] = json!({ "axios": "^1.7.0" });
+    }
+    let peers = [
+        (options.validation == Validation::Zod && has_schemas, "zod", "^4.0.0"),
+        (options.trigger, "@trigger.dev/sdk", "^4.0.0"),
+    ];
+    for (_, name, version) in peers.into_iter().filter(|(needed, ..)| *needed) {
+        manifest["peerDependencies"][name] = json!(version);
+        manifest["devDependencies"][name] = json!(version);
+    }
+
     if let Some(author) = &plan.options.author {
         manifest["author"] = json!(author);
     }
     manifest
 }
 
-fn compiler() -> Value {
-    json!({
+fn compiler(plan: &Plan<'_>) -> Value {
+    let mut compiler = json!({
         "compilerOptions": {
             "target": "ES2022",
             "lib": ["ES2022", "DOM", "DOM.Iterable"],
@@ -154,7 +176,12 @@ fn compiler() -> Value {
             "erasableSyntaxOnly": true
         },
         "include": ["src"]
-    })
+    });
+    if plan.options.trigger {
+        // Trigger.dev's own types name packages that it does not bring, and break `exactOptionalPropertyTypes`.
+        compiler["compilerOptions"]["skipLibCheck"] = json!(true);
+    }
+    compiler
 }
 
 fn test_compiler() -> Value {
@@ -179,6 +206,7 @@ fn license(plan: &Plan<'_>) -> Option<String> {
     let holder = plan.options.author.clone().unwrap_or_else(|| format!("the authors of {}", plan.package()));
     match plan.options.license {
         License::Mit => Some(include_str!("../licenses/MIT.txt").replace("{holder}", &holder)),
+        License::Isc => Some(include_str!("../licenses/ISC.txt").replace("{holder}", &holder)),
         License::Apache2 => Some(include_str!("../licenses/Apache-2.0.txt").to_owned()),
         License::Unlicensed => None,
     }

@@ -7,6 +7,7 @@ use openapi::api::In;
 use crate::mock::example_arguments;
 use crate::names::Group;
 use crate::operations::{Codec, Form, Method};
+use crate::options::{Dates, Transport, Validation};
 use crate::plan::Plan;
 use crate::print::quoted;
 use crate::security::CredentialKind;
@@ -23,7 +24,14 @@ pub(crate) fn readme(plan: &Plan<'_>, groups: &Groups<'_, '_>) -> String {
         "# {package}\n\nTypeScript client of {}, with every operation as a typed method.\n",
         name.title
     );
-    text.push_str("- No dependencies: it uses the platform's `fetch`. Node 20 or newer, Deno, Bun, workers and browsers.\n");
+    let carried = match (plan.options.transport, plan.options.validation) {
+        (Transport::Axios, _) => "Requests go through axios",
+        (Transport::Fetch, Validation::Zod) => {
+            "No dependency but zod beside it: it uses the platform's `fetch`"
+        }
+        (Transport::Fetch, _) => "No dependencies: it uses the platform's `fetch`",
+    };
+    let _ = writeln!(text, "- {carried}. Node 20 or newer, Deno, Bun, workers and browsers.");
     text.push_str("- Retries with backoff, timeouts, typed errors, and whatever else is below, in ES modules that bundlers can shake.\n\n");
     let _ = writeln!(text, "## Install\n\n```sh\nnpm install {package}\n```\n");
     usage(plan, groups, &mut text);
@@ -33,11 +41,16 @@ pub(crate) fn readme(plan: &Plan<'_>, groups: &Groups<'_, '_>) -> String {
     streams(plan, groups, &mut text);
     uploads(plan, groups, &mut text);
     settings(plan, &mut text);
+    checks(plan, &mut text);
+    dates(plan, &mut text);
+    axios(plan, &mut text);
+    tasks(plan, &mut text);
     bundles(plan, groups, &mut text);
     mock(plan, groups, &mut text);
     text.push_str("## All methods\n\n[API.md](API.md) lists them.\n\n## Licence\n\n");
     text.push_str(match plan.options.license {
         crate::License::Mit => "[MIT](LICENSE)\n",
+        crate::License::Isc => "[ISC](LICENSE)\n",
         crate::License::Apache2 => "[Apache-2.0](LICENSE)\n",
         crate::License::Unlicensed => "None: all rights reserved.\n",
     });
@@ -275,6 +288,67 @@ fn settings(plan: &Plan<'_>, text: &mut String) {
             "{}.request({{ method: \"GET\", path: \"/anything\", options: {{ signal: AbortSignal.timeout(1_000) }} }});",
             plan.name.variable
         ),
+    );
+}
+
+fn checks(plan: &Plan<'_>, text: &mut String) {
+    let what = match plan.options.validation {
+        Validation::None => return,
+        Validation::StandardSchema => "[Standard Schema](https://standardschema.dev) validators",
+        Validation::Zod => "[zod](https://zod.dev) schemas",
+    };
+    let _ = writeln!(
+        text,
+        "## Checks\n\nWhat is sent and what comes back is checked against the types of the API, by {what} that are in `{}/schemas`. \
+         What does not fit is a `SchemaError` with the place of each fault. A hook lets it pass instead:\n",
+        plan.package()
+    );
+    code(
+        text,
+        &format!(
+            "const {} = new {}({{\n  hooks: {{ onInvalid: (error) => console.warn(error.part, error.issues) }},\n}});",
+            plan.name.variable, plan.name.class
+        ),
+    );
+}
+
+fn dates(plan: &Plan<'_>, text: &mut String) {
+    if plan.options.dates == Dates::Dates {
+        text.push_str(
+            "## Dates\n\nWhat the API calls `date-time` or `date` is a `Date`, in what is sent and in what comes back. A `date` is \
+             the first moment of its day in UTC.\n\n",
+        );
+    }
+}
+
+fn axios(plan: &Plan<'_>, text: &mut String) {
+    if plan.options.transport == Transport::Axios {
+        text.push_str(
+            "## axios\n\nAn instance of yours carries its interceptors, proxies and agents with it.\n\n",
+        );
+        code(
+            text,
+            &format!(
+                "import axios from \"axios\";\n\nconst {} = new {}({{ axios: axios.create({{ maxRedirects: 0 }}) }});",
+                plan.name.variable, plan.name.class
+            ),
+        );
+    }
+}
+
+fn tasks(plan: &Plan<'_>, text: &mut String) {
+    if !plan.options.trigger {
+        return;
+    }
+    let _ = writeln!(
+        text,
+        "## Tasks of Trigger.dev\n\nEach operation whose arguments and answer are JSON is a task. In a project of Trigger.dev, one file in the \
+         folder of its tasks is enough; `trigger.config.example.ts` is a setting to begin with.\n",
+    );
+    code(text, &format!("export * from {};", quoted(&format!("{}/trigger", plan.package()))));
+    text.push_str(
+        "Credentials come from the environment; `setClient` gives the tasks another client. Retries are the client's: it knows what is safe to \
+         repeat, so a task is tried once.\n\n",
     );
 }
 

@@ -1,6 +1,7 @@
 //! `resources/*.ts`: a class for each group of operations, and the types of its arguments and answers.
 
 mod call;
+mod schemas;
 
 use openapi::api::{In, Status};
 
@@ -11,8 +12,10 @@ use crate::names::Group;
 use crate::operations::{Answer, Form, Method, PathPart, Streams, parameter_doc};
 use crate::plan::Plan;
 use crate::print::{Out, WIDTH, flat, width};
+use crate::schemas::Own;
 use crate::ty::{Doc, Member, Object, Type};
 use crate::words::{type_name, words};
+use schemas::CallSchemas;
 
 /// What a file is made of while it grows.
 pub(super) struct File<'p, 'a> {
@@ -26,14 +29,35 @@ pub(super) struct File<'p, 'a> {
     pub(super) named: Vec<Named>,
 }
 
-/// A group's file: path, text, and what its methods are called.
-pub(crate) fn resource(
-    plan: &mut Plan<'_>,
-    group: &Group,
-    made: &[Method<'_>],
-) -> (String, String, Vec<Named>) {
+/// What became of a group.
+pub(crate) struct Made {
+    pub(crate) path: String,
+    pub(crate) text: String,
+    pub(crate) named: Vec<Named>,
+    /// Schemas that only its methods use.
+    pub(crate) schemas: Vec<Own>,
+    /// By method: its types.
+    pub(crate) types: Vec<MethodTypes>,
+}
+
+/// The types of a method's arguments, for others that call it.
+#[derive(Debug, Default)]
+pub(crate) struct MethodTypes {
+    pub(crate) body: Option<Type>,
+    pub(crate) params: Option<String>,
+    /// Those that are in the file of the method.
+    pub(crate) own: Vec<String>,
+}
+
+/// The file of a group.
+pub(crate) fn resource(plan: &mut Plan<'_>, group: &Group, made: &[Method<'_>]) -> Made {
     // Names are claimed before anything is written, because claiming changes the plan.
-    let names: Vec<TypeNamesOf> = made.iter().map(|method| TypeNamesOf::claim(plan, group, method)).collect();
+    let mut names: Vec<TypeNamesOf> =
+        made.iter().map(|method| TypeNamesOf::claim(plan, group, method)).collect();
+    for (names, method) in names.iter_mut().zip(made) {
+        names.schemas = CallSchemas::claim(plan, &stem(group, method), method, names);
+    }
+    let schemas = names.iter_mut().flat_map(|names| std::mem::take(&mut names.schemas.own)).collect();
     let mut file = File {
         plan,
         group,
@@ -57,7 +81,8 @@ pub(crate) fn resource(
     file.class.line(0);
     let text =
         format!("{}{}{}{}", plan_head(file.plan), file.imports.text(), file.class.text, file.types.text);
-    (format!("src/resources/{}.ts", group.file), text, file.named)
+    let types = made.iter().zip(&names).map(|(method, names)| names.types(method)).collect();
+    Made { path: format!("src/resources/{}.ts", group.file), text, named: file.named, schemas, types }
 }
 
 /// The first line of generated files.
@@ -82,11 +107,17 @@ pub(super) struct TypeNamesOf {
     failure: Option<String>,
     /// By failure.
     failures: Vec<Option<String>>,
+    schemas: CallSchemas,
+}
+
+/// What names of a method's types begin with.
+fn stem(group: &Group, method: &Method<'_>) -> String {
+    format!("{}{}", group.prefix, type_name_of(&method.name))
 }
 
 impl TypeNamesOf {
     fn claim(plan: &mut Plan<'_>, group: &Group, method: &Method<'_>) -> Self {
-        let stem = format!("{}{}", group.prefix, type_name_of(&method.name));
+        let stem = stem(group, method);
         let mut claim = |suffix: &str| plan.names.claim(&format!("{stem}{suffix}"), "");
         Self {
             params: (!method.parameters.is_empty()).then(|| claim("Params")),
@@ -109,7 +140,19 @@ impl TypeNamesOf {
                     body.map(|_| claim(&format!("{}Body", failure_name(*status))))
                 })
                 .collect(),
+            schemas: CallSchemas::default(),
         }
+    }
+}
+
+impl TypeNamesOf {
+    fn types(&self, method: &Method<'_>) -> MethodTypes {
+        let body = method.body.as_ref().map(|body| match &self.body {
+            Some(name) => Type::Name(name.clone()),
+            None => body.of.clone(),
+        });
+        let own = self.body.iter().chain(&self.params).cloned().collect();
+        MethodTypes { body, params: self.params.clone(), own }
     }
 }
 
@@ -215,7 +258,7 @@ impl File<'_, '_> {
             path: method.operation.path.clone(),
             operation_id: method.operation.id.clone(),
         });
-        call::write(self, method, streams, pages);
+        call::write(self, method, &signature.names.schemas, streams, pages);
         self.class.line(2);
         self.class.push("}");
     }

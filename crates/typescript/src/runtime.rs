@@ -19,6 +19,7 @@ macro_rules! modules {
 
 const MODULES: &[Module] = modules![
     "auth",
+    "axios",
     "body",
     "client",
     "errors",
@@ -29,13 +30,15 @@ const MODULES: &[Module] = modules![
     "rate-limit",
     "resource",
     "retry",
+    "schema",
     "stream",
     "url",
     "webhooks",
+    "zod",
 ];
 
 /// Modules that only some APIs need.
-const OPTIONAL: [&str; 4] = ["oauth", "pagination", "stream", "webhooks"];
+const OPTIONAL: [&str; 7] = ["axios", "oauth", "pagination", "schema", "stream", "webhooks", "zod"];
 
 /// The names of the modules that a package needs.
 pub(crate) fn used(plan: &Plan<'_>, files: &[File]) -> Vec<&'static str> {

@@ -41,7 +41,9 @@ pub(crate) enum CredentialKind {
 /// The credentials that a client takes. The first of a kind has the plain name.
 pub(crate) fn credentials(plan: &Plan<'_>) -> Vec<Credentials> {
     let mut used: Vec<String> =
-        ["baseUrl", "headers", "timeoutMs", "retry", "hooks", "fetch", "variables"].map(str::to_owned).into();
+        ["axios", "baseUrl", "headers", "timeoutMs", "retry", "hooks", "fetch", "variables"]
+            .map(str::to_owned)
+            .into();
     let prefix = &plan.name.environment;
     let mut found = Vec::new();
     for (index, scheme) in plan.api.security_schemes.iter().enumerate() {

@@ -11,6 +11,8 @@ pub(crate) enum Type {
     Literal(String),
     /// A type with a name.
     Name(String),
+    /// `Date`, and what it is on the wire.
+    Date(Moment),
     /// `Omit<T, "a" | "b">`.
     Without(Box<Type>, Vec<String>),
     /// `T[]`.
@@ -23,6 +25,15 @@ pub(crate) enum Type {
     Union(Vec<Type>),
     /// `A & B`.
     Intersection(Vec<Type>),
+}
+
+/// What a `Date` is on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// A date with a time.
+    Time,
+    /// A date.
+    Day,
 }
 
 /// An object type.
@@ -157,7 +168,7 @@ impl Type {
         match self {
             Type::Name(name) => found.push(name.clone()),
             Type::Word(word) => found.push((*word).to_owned()),
-            Type::Text(_) | Type::Literal(_) => {}
+            Type::Text(_) | Type::Literal(_) | Type::Date(_) => {}
             Type::Without(of, _) | Type::Array(of) => of.names(found),
             Type::Tuple(items, rest) => {
                 items.iter().for_each(|t| t.names(found));
@@ -177,6 +188,7 @@ fn push_new(flat: &mut Vec<Type>, each: Type, null: &mut bool) {
         Type::Word("null") => *null = true,
         Type::Word("never") => {}
         // Only small types are compared with all others: comparing thousands of variants would take their square.
+        Type::Date(_) if flat.iter().any(|each| matches!(each, Type::Date(_))) => {}
         Type::Word(_) | Type::Text(_) | Type::Literal(_) | Type::Name(_)
             if flat.len() < 200 && flat.contains(&each) => {}
         other if flat.len() < 50 && flat.contains(&other) => {}

@@ -6,7 +6,7 @@ use openapi::api::{Additional, Array, Enum, Kind, Object, Schema, SchemaId};
 use serde_json::Value;
 
 use crate::plan::{Plan, Way};
-use crate::ty::{Doc, Member, NULL, Object as ObjectType, STRING, Type, UNKNOWN};
+use crate::ty::{Doc, Member, Moment, NULL, Object as ObjectType, STRING, Type, UNKNOWN};
 
 /// Makes types of schemas for values that go one way.
 #[derive(Clone, Copy)]
@@ -18,6 +18,8 @@ pub(crate) struct Types<'a> {
     /// Whether a circle back to a name would have no object between.
     bare: bool,
     depth: usize,
+    /// Whether times are `Date` here; in a path they stay what the URL holds.
+    dates: bool,
 }
 
 /// How deep unnamed schemas are followed; documents made by programs can be deeper than any reader.
@@ -25,7 +27,13 @@ const DEPTH: usize = 64;
 
 impl<'a> Types<'a> {
     pub(crate) fn new(plan: &'a Plan<'a>, way: Way) -> Self {
-        Self { plan, way, within: None, bare: false, depth: 0 }
+        let dates = plan.options.dates == crate::Dates::Dates;
+        Self { plan, way, within: None, bare: false, depth: 0, dates }
+    }
+
+    /// The same, with dates as texts.
+    pub(crate) fn with_texts(self) -> Self {
+        Self { dates: false, ..self }
     }
 
     fn deeper(self) -> Self {
@@ -68,7 +76,10 @@ impl<'a> Types<'a> {
             Kind::Null => NULL,
             Kind::Boolean => Type::Word("boolean"),
             Kind::Integer(_) | Kind::Number(_) => Type::Word("number"),
-            Kind::String(_) => STRING,
+            Kind::String(format) => match moment(format.as_deref()).filter(|_| self.dates) {
+                Some(moment) => Type::Date(moment),
+                None => STRING,
+            },
             Kind::Binary(_) if self.way == Way::Write => {
                 Type::union([Type::Name("Upload".to_owned()), STRING])
             }
@@ -152,6 +163,15 @@ impl<'a> Types<'a> {
             types.push(Type::Word("undefined"));
         }
         Some(Box::new(Type::union(types)))
+    }
+}
+
+/// What of a format is a time or a date.
+pub(crate) fn moment(format: Option<&str>) -> Option<Moment> {
+    match format? {
+        "date-time" => Some(Moment::Time),
+        "date" => Some(Moment::Day),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::code::Code;
 use crate::plan::Plan;
 use crate::print::quoted;
-use crate::ty::{Object, Type};
+use crate::ty::{Doc, Member, Moment, Object, Type};
 use crate::types::Types;
 
 /// How deep values are made; what is needed below that cannot be made.
@@ -11,8 +11,10 @@ const DEPTH: usize = 24;
 
 /// Makes values.
 #[derive(Clone, Copy)]
-pub(crate) struct Values<'a> {
-    pub(crate) plan: &'a Plan<'a>,
+pub(crate) struct Values<'p, 'a> {
+    pub(crate) plan: &'p Plan<'a>,
+    /// Whether dates are written as they go over the wire.
+    pub(crate) wire: bool,
 }
 
 /// A property of one or more types at once.
@@ -22,7 +24,7 @@ struct Field {
     types: Vec<Type>,
 }
 
-impl Values<'_> {
+impl Values<'_, '_> {
     /// A value of a type, as small as it can be. Nothing where there is none.
     pub(crate) fn of(self, of: &Type) -> Option<Code> {
         self.within(of, DEPTH)
@@ -41,6 +43,7 @@ impl Values<'_> {
             Type::Word(_) => return None,
             Type::Text(text) => Code::Raw(quoted(text)),
             Type::Literal(literal) => Code::raw(literal.clone()),
+            Type::Date(moment) => date(*moment, self.wire),
             Type::Name(name) if name == "Upload" => Code::raw("new Blob([\"text\"])"),
             Type::Name(name) => return self.within(&self.definition(name)?, depth),
             // An empty list is a value of each list, but says less.
@@ -64,6 +67,17 @@ impl Values<'_> {
         let made: Option<Vec<(String, Code)>> =
             needed.map(|field| Some((field.name, self.all(&field.types, depth)?))).collect();
         made.map(Code::Object)
+    }
+
+    /// A type as one object with properties; nothing where it is none.
+    pub(crate) fn object_type(self, of: &Type) -> Option<Object> {
+        let members = self.fields(of, DEPTH)?.into_iter().map(|field| Member {
+            name: field.name,
+            optional: !field.required,
+            doc: Doc::default(),
+            of: Type::intersection(field.types),
+        });
+        Some(Object { members: members.collect(), index: None })
     }
 
     /// The properties of an object type; nothing for other types.
@@ -167,4 +181,13 @@ impl Values<'_> {
         let rest = types.iter().filter(|t| !plain(t));
         simple.chain(rest).chain(types.iter().filter(empty)).find_map(|each| self.within(each, depth))
     }
+}
+
+/// A moment that nothing says more of.
+fn date(moment: Moment, wire: bool) -> Code {
+    let text = match moment {
+        Moment::Time => "2026-01-31T12:00:00.000Z",
+        Moment::Day => "2026-01-31",
+    };
+    Code::Raw(if wire { quoted(text) } else { format!("new Date({})", quoted(text)) })
 }

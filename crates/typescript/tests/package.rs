@@ -150,6 +150,7 @@ fn a_package_can_be_named_versioned_and_licensed() {
         version: Some("3.0.0".to_owned()),
         license: License::Apache2,
         author: Some("Acme".to_owned()),
+        ..Options::default()
     };
     let package = package(&api(include_str!("fixtures/library.yaml")), &options);
     assert_eq!((package.name.as_str(), package.class.as_str()), ("@acme/town-library", "TownLibrary"));

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use openapi::api::{In, Parameter, Requirement, Status, Style};
 
 use super::File;
+use super::schemas::CallSchemas;
 use crate::code::Code;
-use crate::operations::{
-    BodyArgument, Codec, Form, Method, PathPart, Streams, is_idempotency_key, query_style,
-};
+use crate::operations::{BodyArgument, Codec, Form, Method, PathPart, Streams, query_style};
 use crate::pagination::Paging;
 use crate::print::{key, quoted};
 use crate::words::{camel, is_reserved, words};
@@ -17,6 +16,7 @@ use crate::words::{camel, is_reserved, words};
 pub(super) fn write(
     file: &mut File<'_, '_>,
     method: &Method<'_>,
+    schemas: &CallSchemas,
     streams: Option<&Streams>,
     pages: Option<&Paging>,
 ) {
@@ -55,13 +55,14 @@ pub(super) fn write(
     if let Some(server) = file.plan.server_of(method.operation) {
         fields.push(("server".to_owned(), text(&server)));
     }
-    if let Some(header) = idempotency_header(method) {
+    if let Some(header) = method.idempotency_header() {
         fields.push(("idempotencyHeader".to_owned(), text(header)));
     }
     if let Some(pages) = pages {
         file.imports.value("../runtime/pagination.js", pages.function);
         fields.push(("pages".to_owned(), pages.code()));
     }
+    fields.extend(checks(file, schemas, streams.is_some()));
     fields.push(("options".to_owned(), Code::raw("options")));
     if let Some(before) = before {
         file.out().line(4);
@@ -86,6 +87,25 @@ pub(super) fn write(
     out.push("return ");
     call.write(out, 4, 1);
     out.push(";");
+}
+
+/// What checks the parts of the call, and what converts the bodies of its failures.
+fn checks(file: &mut File<'_, '_>, schemas: &CallSchemas, streams: bool) -> Vec<(String, Code)> {
+    let mut found = Vec::new();
+    let mut known = |name: &str| {
+        file.imports.value("../schemas.js", name);
+        Code::raw(name)
+    };
+    let parts = schemas.parts(streams);
+    if !parts.is_empty() {
+        let parts = parts.into_iter().map(|(part, name)| (part.to_owned(), known(name)));
+        found.push(("schemas".to_owned(), Code::Object(parts.collect())));
+    }
+    if !schemas.failures.is_empty() {
+        let failures = schemas.failures.iter().map(|(of, name)| (status(*of), known(name)));
+        found.push(("failures".to_owned(), Code::Object(failures.collect())));
+    }
+    found
 }
 
 fn text(of: &str) -> Code {
@@ -141,10 +161,22 @@ fn argument(file: &mut File<'_, '_>, name: &str, parameter: &Parameter) -> Strin
         Style::Simple if parameter.explode && parameter.content.is_none() && is_object(file, parameter) => {
             "simple"
         }
+        _ if is_day(file, parameter) => {
+            file.imports.value("../runtime/url.js", "day");
+            return format!("day({name})");
+        }
         _ => return name.to_owned(),
     };
     file.imports.value("../runtime/url.js", "styled");
     format!("styled({}, {}, {}, {name})", quoted(style), quoted(&parameter.name), parameter.explode)
+}
+
+/// Whether a parameter is a `Date` that goes over the wire without its time.
+fn is_day(file: &File<'_, '_>, parameter: &Parameter) -> bool {
+    let plan = file.plan;
+    plan.options.dates == crate::Dates::Dates
+        && matches!(&plan.schema(plan.api.resolve(parameter.schema)).kind,
+            openapi::api::Kind::String(Some(format)) if &**format == "date")
 }
 
 fn is_object(file: &File<'_, '_>, parameter: &Parameter) -> bool {
@@ -310,13 +342,6 @@ fn form_styles(body: &BodyArgument<'_>) -> Vec<(String, Code)> {
             Some((name.to_string(), text(style)))
         })
         .collect()
-}
-
-/// The header that takes an idempotency key.
-fn idempotency_header<'m>(method: &'m Method<'_>) -> Option<&'m str> {
-    let mut parameters = method.parameters.iter();
-    let header = parameters.find(|argument| is_idempotency_key(method.operation, argument.parameter))?;
-    Some(&header.parameter.name)
 }
 
 fn alternatives(file: &File<'_, '_>, requirements: &[Requirement]) -> Code {

@@ -205,6 +205,7 @@ fn class(of: &Type) -> Option<&'static str> {
         Type::Word("null") => "null",
         Type::Array(_) | Type::Tuple(..) => "array",
         Type::Object(_) => "object",
+        Type::Date(_) => "date",
         _ => return None,
     })
 }
