@@ -42,8 +42,7 @@ export function binary(
   return body(value, (each) => {
     if (each instanceof ReadableStream) return { contentType, content: each, repeatable: false };
     const given = each instanceof Blob && each.type !== "" ? each.type : contentType;
-    const content =
-      each instanceof Blob ? each : new Blob([each as BlobPart], { type: given });
+    const content = each instanceof Blob ? each : new Blob([each as BlobPart], { type: given });
     return { contentType: given, content, repeatable: true };
   });
 }
@@ -55,7 +54,9 @@ export function form(
 ): Body | undefined {
   return body(value, (each) => ({
     contentType: "application/x-www-form-urlencoded",
-    content: queryString(each as object, styles).slice(1).replaceAll("%20", "+"),
+    content: queryString(each as object, styles)
+      .slice(1)
+      .replaceAll("%20", "+"),
     repeatable: true,
   }));
 }

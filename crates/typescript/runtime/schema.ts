@@ -140,10 +140,7 @@ export function record(each: Rule): Rule {
 
 /** An object with these properties; others follow `rest`. */
 /* @__NO_SIDE_EFFECTS__ */
-export function withRest(
-  rest: Rule,
-  properties: Readonly<Record<string, Rule | Optional>>,
-): Rule {
+export function withRest(rest: Rule, properties: Readonly<Record<string, Rule | Optional>>): Rule {
   const known = new Map(Object.entries(properties));
   return {
     check(value, path, issues) {
