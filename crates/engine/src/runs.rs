@@ -51,7 +51,7 @@ const MAX_CURRENT: usize = 8;
 /// How long a run document may lag behind the steps of its run; longer when very many runs move.
 const SHOW_EVERY_MS: i64 = 250;
 /// Documents of runs that merely moved, in one commit: no step waits long for what only lists show.
-const SHOW_AT_ONCE: usize = 200;
+const SHOW_AT_ONCE: usize = 32;
 /// How long a run that was removed is remembered.
 const FORGOTTEN_MS: i64 = 600_000;
 /// Events after which the state is stored beside them and older ones are dropped.
@@ -377,7 +377,9 @@ impl Runs {
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         let timers = self.timers.first().map(|(at, _, _)| *at);
         let deadlines = self.deadlines.first().map(|(at, _)| *at);
-        timers.into_iter().chain(deadlines).chain(self.next_schedule()).min()
+        // What is left to be shown follows at once when nothing else moves.
+        let shown = (!self.showing.is_empty()).then_some(self.now);
+        timers.into_iter().chain(deadlines).chain(self.next_schedule()).chain(shown).min()
     }
 
     pub(super) fn set_timer(&mut self, id: &RunId, timer: String, at: Timestamp) {

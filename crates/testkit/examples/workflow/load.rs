@@ -13,6 +13,8 @@ use crate::{Failed, machine};
 /// How long each is measured, after as long a warm-up as given.
 const MEASURED: Duration = Duration::from_secs(10);
 const WARM_UP: Duration = Duration::from_secs(3);
+/// Parts of that time, each with its own 99th percentile: one stall of the disk is not taken for the rule, and is told.
+const WINDOWS: u32 = 5;
 
 /// Steps a second that become possible while latency is measured. Well below what all together can do: a queue
 /// that grows would measure the queue.
@@ -62,7 +64,8 @@ pub(crate) async fn throughput(
 }
 
 /// From a step that becomes possible (its call is answered) until it is durable (the next call is made), while
-/// `in_flight` runs are open and wait for their turn.
+/// `in_flight` runs are open and wait for their turn. `p99` is the middle of those of the windows; `disk` is what a
+/// bare sync beside it took at the same time.
 pub(crate) async fn latency(
     folder: &Path,
     in_flight: usize,
@@ -76,19 +79,29 @@ pub(crate) async fn latency(
     bed.outside.arrived(in_flight as u64).await;
     pace(&bed, WARM_UP).await;
     bed.outside.take_times();
-    pace(&bed, MEASURED).await;
-    let mut times: Vec<f64> =
-        bed.outside.take_times().into_iter().map(|took| took.as_secs_f64() * 1e3).collect();
+    let disk = machine::Probe::start(folder)?;
+    let mut all = Vec::new();
+    let mut slow = Vec::new();
+    for _ in 0..WINDOWS {
+        pace(&bed, MEASURED / WINDOWS).await;
+        let mut times: Vec<f64> =
+            bed.outside.take_times().into_iter().map(|took| took.as_secs_f64() * 1e3).collect();
+        slow.push(machine::share(&mut times, 0.99));
+        all.append(&mut times);
+    }
+    let mut syncs = disk.stop()?;
     bed.close().await;
     let wanted = RATE * MEASURED.as_secs() as usize;
-    if times.len() < wanted * 9 / 10 {
-        return Err(format!("only {} of {wanted} steps were durable in their time", times.len()).into());
+    if all.len() < wanted * 9 / 10 {
+        return Err(format!("only {} of {wanted} steps were durable in their time", all.len()).into());
     }
-    times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
     let key = format!("step_latency_{in_flight}_ms");
-    found.insert(format!("{key}_p50"), json!(at(0.5)));
-    found.insert(format!("{key}_p99"), json!(at(0.99)));
+    found.insert(format!("{key}_p50"), json!(machine::median(&mut all)));
+    found.insert(format!("{key}_p99"), json!(machine::median(&mut slow)));
+    found.insert(format!("{key}_p99_worst"), json!(machine::share(&mut slow, 1.0)));
+    found.insert(format!("{key}_p99_whole"), json!(machine::share(&mut all, 0.99)));
+    found.insert(format!("step_latency_{in_flight}_disk_ms_p99"), json!(machine::share(&mut syncs, 0.99)));
+    found.insert(format!("step_latency_{in_flight}_disk_ms_max"), json!(machine::share(&mut syncs, 1.0)));
     found.insert("step_latency_steps_per_s".to_owned(), json!(RATE));
     Ok(())
 }

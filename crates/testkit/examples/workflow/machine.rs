@@ -1,8 +1,11 @@
 //! What this machine says of itself, and processes of this program.
 
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -30,18 +33,70 @@ pub(crate) fn disk_of(folder: &Path) -> Result<String, Failed> {
     Ok(kind)
 }
 
-/// How long one sync of a small write takes on the disk of this folder, in milliseconds: what a durable step that
-/// is alone cannot be faster than.
-pub(crate) fn sync_ms(folder: &Path) -> Result<f64, Failed> {
+/// How long one sync of a small write takes on the disk of this folder, in milliseconds, the middle and the 99th
+/// percentile: what a durable step that is alone cannot be faster than.
+pub(crate) fn sync_ms(folder: &Path) -> Result<(f64, f64), Failed> {
     let mut file = std::fs::File::create(folder.join("sync"))?;
     let mut times = Vec::new();
-    for _ in 0..50 {
+    for _ in 0..1_000 {
         let began = Instant::now();
         file.write_all(&[7; 4096])?;
         file.sync_data()?;
         times.push(began.elapsed().as_secs_f64() * 1e3);
     }
-    Ok(median(&mut times))
+    Ok((median(&mut times), share(&mut times, 0.99)))
+}
+
+/// Syncs a small write now and then beside a measurement, so that a stall of the disk is known as one.
+pub(crate) struct Probe {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<std::io::Result<Vec<f64>>>,
+}
+
+impl Probe {
+    /// Often enough to meet a stall, seldom enough to take nothing from what is measured.
+    const EVERY: Duration = Duration::from_millis(20);
+
+    /// Begins.
+    pub(crate) fn start(folder: &Path) -> Result<Self, Failed> {
+        let mut file = std::fs::File::create(folder.join("probe"))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = std::thread::spawn({
+            let stop = Arc::clone(&stop);
+            move || {
+                let mut times = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let began = Instant::now();
+                    file.rewind()?;
+                    file.write_all(&[7; 4096])?;
+                    file.sync_data()?;
+                    times.push(began.elapsed().as_secs_f64() * 1e3);
+                    std::thread::sleep(Self::EVERY);
+                }
+                Ok(times)
+            }
+        });
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends; gives how long each sync took, in milliseconds.
+    pub(crate) fn stop(self) -> Result<Vec<f64>, Failed> {
+        self.stop.store(true, Ordering::Relaxed);
+        Ok(self.thread.join().map_err(|_| "the probe of the disk panicked")??)
+    }
+}
+
+/// Waits until the disk has what others wrote before: it would be written while we measure.
+pub(crate) fn settle_disk() -> Result<(), Failed> {
+    let ended = Command::new("sync").status()?;
+    if ended.success() { Ok(()) } else { Err(format!("`sync` ended with {ended}").into()) }
+}
+
+/// The value below which this share of all lies; the last for 1.
+pub(crate) fn share(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (values.len().saturating_sub(1) as f64 * share).round() as usize;
+    values.get(at).copied().unwrap_or_default()
 }
 
 /// The middle value.
