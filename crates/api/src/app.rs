@@ -7,6 +7,7 @@ use engine::Engine;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Auth;
+use crate::connectors::Connectors;
 use crate::demo::DemoView;
 use crate::problem::Problem;
 
@@ -81,6 +82,8 @@ pub struct App {
     pub environment: Environment,
     /// The demo world, in the demo.
     pub demo: Option<Arc<dyn DemoControl>>,
+    /// Makes packages of OpenAPI documents.
+    pub connectors: Connectors,
     /// How pollers and other parts outside the engine are doing.
     pub components: Arc<dyn Fn() -> Vec<ComponentStatus> + Send + Sync>,
     /// Host names besides loopback that requests may name.

@@ -11,6 +11,7 @@ pub mod auth;
 pub mod autonomy;
 pub mod bulk;
 pub mod changes;
+pub mod connectors;
 pub mod decisions;
 pub mod demo;
 pub mod detection;

@@ -57,6 +57,8 @@ codes! {
     NotFound = "not_found", NOT_FOUND, "Not found";
     /// The path does not take this method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This path does not take this method";
+    /// It was there, and is no more.
+    Gone = "gone", GONE, "It is no longer here";
     /// Only the demo has this.
     NotInDemo = "not_in_demo", NOT_FOUND, "Only the demo has this";
     /// A parameter or body is wrong.
@@ -142,6 +144,8 @@ impl Problem {
             "incident" => "; `GET /api/v1/incidents` lists incidents",
             "decision" => "; `GET /api/v1/decisions` lists decisions",
             "service" => "; `GET /api/v1/services` lists services",
+            "connector" => "; `GET /api/v1/connectors` lists connectors",
+            "sample" => "; `GET /api/v1/connectors/samples` lists samples",
             "runbook" => "; `GET /api/v1/runbooks` lists runbooks",
             _ => "",
         };

@@ -22,9 +22,9 @@ use crate::access::{self, Table};
 use crate::app::App;
 use crate::problem::{self, Code, Problem};
 use crate::{
-    approvals, audit, autonomy, bulk, changes, decisions, demo, detection, explanations, holds, incidents,
-    ingest, metrics, overview, policy, runbooks, runs, schedules, security, services, session, silences,
-    status, stream, telemetry, tokens, triage, workflows,
+    approvals, audit, autonomy, bulk, changes, connectors, decisions, demo, detection, explanations, holds,
+    incidents, ingest, metrics, overview, policy, runbooks, runs, schedules, security, services, session,
+    silences, status, stream, telemetry, tokens, triage, workflows,
 };
 
 #[derive(OpenApi)]
@@ -54,6 +54,11 @@ fn resources(max_body_bytes: usize) -> OpenApiRouter<App> {
         .layer(DefaultBodyLimit::max(max_body_bytes))
         .layer(RequestDecompressionLayer::new().gzip(true))
         .layer(RequestBodyLimitLayer::new(max_body_bytes));
+
+    let documents = OpenApiRouter::new()
+        .routes(routes!(connectors::list, connectors::create))
+        .routes(routes!(connectors::diff))
+        .layer(DefaultBodyLimit::max(connectors::BODY_BYTES_MAX));
 
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(session::create, session::get, session::delete))
@@ -106,6 +111,11 @@ fn resources(max_body_bytes: usize) -> OpenApiRouter<App> {
         .routes(routes!(workflows::plan))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::update))
+        .routes(routes!(connectors::samples))
+        .routes(routes!(connectors::sample))
+        .routes(routes!(connectors::get))
+        .routes(routes!(connectors::file))
+        .routes(routes!(connectors::download))
         .routes(routes!(runbooks::list))
         .routes(routes!(runbooks::get))
         .routes(routes!(silences::list, silences::create))
@@ -128,6 +138,7 @@ fn resources(max_body_bytes: usize) -> OpenApiRouter<App> {
         // Limits set inside hold over those set outside.
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .merge(events)
+        .merge(documents)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
         .layer(CompressionLayer::new().gzip(true))
         // Neither ended by time nor held back by compression.

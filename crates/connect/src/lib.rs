@@ -8,6 +8,7 @@
 //! over TLS must have installed a rustls provider first (the server does, at its start).
 
 pub mod cursor;
+pub mod documents;
 pub mod explain;
 pub mod follow;
 pub mod functions;

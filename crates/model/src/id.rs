@@ -100,6 +100,8 @@ ids! {
     AuditId = "aud";
     /// A silence.
     SilenceId = "sil";
+    /// A connector: a package that is being made or was made of an OpenAPI document.
+    ConnectorId = "con";
     /// An API token (its name, not its secret).
     TokenId = "tok";
 }

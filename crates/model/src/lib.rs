@@ -33,8 +33,8 @@ pub use finding::{
 };
 pub use graph::{Edge, ServiceGraph};
 pub use id::{
-    ApprovalId, AuditId, CauseId, ChangeId, CorrelationId, DecisionId, EvidenceId, FindingId, IncidentId,
-    OutcomeId, RecommendationId, RunId, SilenceId, TokenId,
+    ApprovalId, AuditId, CauseId, ChangeId, ConnectorId, CorrelationId, DecisionId, EvidenceId, FindingId,
+    IncidentId, OutcomeId, RecommendationId, RunId, SilenceId, TokenId,
 };
 pub use incident::{
     Cause, CauseScores, Evidence, EvidenceBody, FailureClass, FaultKind, Impact, Incident, IncidentStatus,

@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) workflows: Workflows,
     /// What workflows may reach and run.
     pub(crate) functions: Functions,
+    /// Packages made of OpenAPI documents.
+    pub(crate) connectors: Connectors,
     /// A language model that explains incidents.
     pub(crate) explainer: Explainer,
     /// Business hours, change freezes and maintenance windows (UTC).
@@ -156,6 +158,15 @@ pub(crate) struct Functions {
     pub(crate) http: HttpFunctions,
     /// Programs that workflows may run on this machine. Nothing until you allow it.
     pub(crate) run: RunPolicy,
+}
+
+/// Packages made of OpenAPI documents.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Connectors {
+    /// Hosts that documents are fetched from, besides this machine: `api.example.com`, `*.example.com`. None until you
+    /// name them; proxy and authorities are those of `functions.http`.
+    pub(crate) allow_hosts: Vec<String>,
 }
 
 /// Every request that workflows make.

@@ -1,4 +1,4 @@
-//! Policies and runbooks that come with the binary, and those of the user beside them.
+//! Policies, runbooks and sample documents that come with the binary, and those of the user beside them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,10 @@ use rust_embed::RustEmbed;
 #[derive(RustEmbed)]
 #[folder = "../../policies"]
 struct Policies;
+
+#[derive(RustEmbed)]
+#[folder = "../../connectors/samples"]
+struct Samples;
 
 #[derive(RustEmbed)]
 #[folder = "../../runbooks"]
@@ -63,6 +67,17 @@ fn texts(files: &[PathBuf], what: &str) -> Result<Vec<(String, String)>, String>
         text.map(|text| (name.clone(), text)).map_err(|e| format!("cannot read the {what} {name}: {e}"))
     };
     files.iter().map(read).collect()
+}
+
+/// OpenAPI documents to try, by name.
+pub(crate) fn samples() -> Vec<(String, String)> {
+    let named = Samples::iter().filter_map(|file| {
+        let name = file.strip_suffix(".yaml")?;
+        Some((name.to_owned(), embedded::<Samples>(&file)?))
+    });
+    let mut all: Vec<_> = named.collect();
+    all.sort();
+    all
 }
 
 /// The shipped runbooks and those of the folder; a file of the same name replaces the shipped one.

@@ -182,6 +182,7 @@ pub(crate) async fn start(
         auth: Arc::clone(&auth),
         environment: if extras.demo.is_some() { Environment::Demo } else { config.server.environment },
         demo: extras.demo,
+        connectors: crate::documents::connectors(config).map_err(StartError::Connect)?,
         components: {
             let pollers = pollers.clone();
             Arc::new(move || components(&pollers))

@@ -5,6 +5,7 @@
 mod access;
 mod approvals;
 mod audit;
+mod connectors;
 mod control;
 mod detection;
 mod explain;

@@ -160,6 +160,7 @@ impl World {
             auth,
             environment: Environment::Development,
             demo: Some(Arc::new(Faults)),
+            connectors: crate::connectors::connectors(),
             components: Arc::new(Vec::new),
             allowed_hosts: Arc::new(vec!["homeostat.example".into()]),
             max_body_bytes: MAX_BODY_BYTES,
