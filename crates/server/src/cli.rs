@@ -1,5 +1,7 @@
 //! The command line: every verb and flag. What they do is in `commands/`.
 
+pub(crate) mod connect;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -53,6 +55,7 @@ pub(crate) enum Command {
     /// Decisions.
     #[command(subcommand)]
     Decision(Decision),
+    Connect(connect::Connect),
     /// Workflows: runbooks and their runs.
     #[command(subcommand)]
     Workflow(Workflow),

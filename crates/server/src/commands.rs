@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod connect;
 pub(crate) mod decision;
 pub(crate) mod demo;
 pub(crate) mod doctor;

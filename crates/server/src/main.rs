@@ -60,6 +60,7 @@ async fn run(command: Command, output: cli::Output) -> ExitCode {
         Command::Workflow(c) => commands::workflow::run(c, &output).await.map_err(|e| e.to_string()),
         Command::Fault(c) => commands::fault::run(c, &output).await.map_err(|e| e.to_string()),
         Command::Doctor(doctor) => return commands::doctor::run(doctor, &output).await,
+        Command::Connect(connect) => return commands::connect::run(connect, &output).await,
         Command::Completion { shell } => {
             commands::reference::completion(shell);
             Ok(())

@@ -315,7 +315,8 @@ fn told(error: &Diagnostic) -> String {
     if error.code == "not-fetched" {
         return format!("{}: {}", error.location.file, error.message);
     }
-    error.to_string()
+    let advice = error.suggestion.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default();
+    format!("{}: {}{advice}", error.location, error.message)
 }
 
 fn millis(since: Instant) -> u64 {

@@ -142,7 +142,7 @@ async fn what_is_wrong_with_a_document_has_its_place() {
     assert!(first["message"].as_str().unwrap().contains("Pat"), "{first}");
 
     for (text, line, expect) in [
-        ("openapi: 3.1.0\npaths: [\n", 3, "neither JSON nor YAML"),
+        ("openapi: 3.1.0\npaths: [\n", 2, "neither JSON nor YAML"),
         ("hello: world\n", 1, "no OpenAPI document"),
         ("", 1, "OpenAPI"),
     ] {

@@ -50,7 +50,10 @@ fn describe(text: &mut String, command: &Command, parent: &str) {
     for sub in command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
         let name = format!("{parent} {}", sub.get_name());
         let name = name.trim();
-        if sub.has_subcommands() {
+        let own = sub
+            .get_arguments()
+            .any(|a| !a.is_global_set() && a.get_id() != "help" && a.get_id() != "version");
+        if sub.has_subcommands() && !own {
             describe(text, sub, name);
             continue;
         }
@@ -81,6 +84,7 @@ fn describe(text: &mut String, command: &Command, parent: &str) {
             let variable = variable.unwrap_or_default();
             let _ = writeln!(text, "| `{flag}` | {} | {help}{values}{variable} |", default.join(" "));
         }
+        describe(text, sub, name);
     }
 }
 

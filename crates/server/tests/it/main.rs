@@ -1,6 +1,7 @@
 //! The real binary, from outside: real processes, real sockets, real kills.
 
 mod conformance;
+mod connect;
 mod crash;
 mod faults;
 mod kills;

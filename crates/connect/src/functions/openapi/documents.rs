@@ -132,11 +132,11 @@ impl Documents {
         if let Some(refreshed) = self.refreshed(&source, held.take()).await? {
             *held = Some(refreshed);
         }
-        let Some(held) = held.as_mut() else { return Err(configuration("with.document is empty")) };
         let mut fetched = 0;
         loop {
-            self.settle(&key, held.document.bytes());
-            let api = &held.outcome.api;
+            let Some(now) = held.as_ref() else { return Err(configuration("with.document is empty")) };
+            self.settle(&key, now.document.bytes());
+            let api = &now.outcome.api;
             let found = api.operation(operation);
             let missing = match &found {
                 Ok(found) => api.missing_for(Some(found)),
@@ -152,8 +152,11 @@ impl Documents {
                     "the OpenAPI document is spread over more than {FILES_MAX} files; give it in one"
                 )));
             }
-            self.fetch_missing(&source, &mut held.document, &missing).await?;
-            held.outcome = held.document.api();
+            let texts = self.fetch_missing(&source, &missing).await?;
+            // Nothing is held if this fails or is given up: the next call reads all of it again.
+            let Some(before) = held.take() else { continue };
+            let (document, outcome) = extended(before.document, texts).await?;
+            *held = Some(Held { document, outcome, ..before });
         }
     }
 
@@ -231,9 +234,9 @@ impl Documents {
     async fn fetch_missing(
         &self,
         source: &Source<'_>,
-        document: &mut Document,
         documents: &[String],
-    ) -> Result<(), ActionFailure> {
+    ) -> Result<Vec<(String, String)>, ActionFailure> {
+        let mut fetched = Vec::with_capacity(documents.len());
         for some in documents.chunks(AT_A_TIME) {
             let texts = join_all(some.iter().map(|uri| async move {
                 let place = url(uri).map_err(|_| {
@@ -245,10 +248,10 @@ impl Documents {
                 text(&place, self.fetch(source, &place, HeaderMap::new()).await?)
             }));
             for (uri, text) in some.iter().zip(texts.await) {
-                document.add(uri, text?).map_err(|error| configuration(error.to_string()))?;
+                fetched.push((uri.clone(), text?));
             }
         }
-        Ok(())
+        Ok(fetched)
     }
 
     /// Asks for a file. Only the origin of the document itself is told who asks.
@@ -310,8 +313,29 @@ fn text(at: &Url, answer: Answer) -> Result<String, ActionFailure> {
 
 /// Reads a document on a thread of its own: large ones take a while.
 async fn parsed(uri: String, text: String) -> Result<(Document, Outcome), ActionFailure> {
+    blocking(move || Document::read(&uri, text, &Bounds::default())).await
+}
+
+/// The same document with more of its files.
+async fn extended(
+    mut document: Document,
+    texts: Vec<(String, String)>,
+) -> Result<(Document, Outcome), ActionFailure> {
+    blocking(move || {
+        for (uri, text) in texts {
+            document.add(&uri, text)?;
+        }
+        Ok(document)
+    })
+    .await
+}
+
+/// A document, and what it says as far as its files are there.
+async fn blocking(
+    read: impl FnOnce() -> Result<Document, openapi::Diagnostic> + Send + 'static,
+) -> Result<(Document, Outcome), ActionFailure> {
     let read = tokio::task::spawn_blocking(move || {
-        let document = Document::read(&uri, text, &Bounds::default())?;
+        let document = read()?;
         let outcome = document.api();
         Ok((document, outcome))
     });
