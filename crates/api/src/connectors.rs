@@ -78,6 +78,11 @@ pub struct ConnectorFilter {
     pub path: String,
 }
 
+/// A zip.
+#[derive(Clone, Debug, utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct ConnectorArchive(pub Vec<u8>);
+
 /// Documents to try.
 #[utoipa::path(get, path = "/connectors/samples", operation_id = "list_connector_samples", tag = "connectors",
     responses((status = 200, body = Page<ConnectorSample>)), extensions(("x-required-role" = json!("viewer"))))]
@@ -162,7 +167,7 @@ pub async fn file(
 /// The whole package as a zip. The same package gives the same bytes.
 #[utoipa::path(get, path = "/connectors/{id}/package.zip", operation_id = "download_connector",
     tag = "connectors", params(("id" = String, Path)),
-    responses((status = 200, body = Vec<u8>, content_type = "application/zip")),
+    responses((status = 200, body = ConnectorArchive, content_type = "application/zip")),
     extensions(("x-required-role" = json!("viewer"))))]
 pub async fn download(
     State(app): State<App>,
@@ -178,7 +183,7 @@ pub async fn download(
     let saved = HeaderValue::from_str(&format!("attachment; filename=\"{name}.zip\""));
     let saved = saved.unwrap_or_else(|_| HeaderValue::from_static("attachment"));
     let kind = HeaderValue::from_static("application/zip");
-    Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, saved)], bytes))
+    Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, saved)], ConnectorArchive(bytes).0))
 }
 
 /// Compares two documents: what changed, what that breaks, which step of the version it needs.

@@ -51,12 +51,10 @@ fn survive(text: &str, original: &Outcome) {
         for parameter in &operation.parameters {
             given.insert(parameter.name.clone(), sample(&api, parameter.schema, openapi::Way::Request));
         }
-        if let Some(body) = &operation.body {
-            let content = body.contents.first();
-            given.insert(
-                "body".to_owned(),
-                content.map_or(Value::Null, |content| sample(&api, content.schema, openapi::Way::Request)),
-            );
+        let content =
+            operation.body.iter().flat_map(|body| &body.contents).find_map(|content| content.schema);
+        if let Some(schema) = content {
+            given.insert("body".to_owned(), sample(&api, schema, openapi::Way::Request));
         }
         let _planned = plan(&api, operation, &given);
         for headers in [vec![], vec![("prefer".to_owned(), "code=404".to_owned())]] {

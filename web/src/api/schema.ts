@@ -141,6 +141,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/connectors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists connectors that are being made and those whose packages are still here, newest first. */
+        get: operations["list_connectors"];
+        put?: never;
+        /** Makes a connector. The answer says where it stands; ask for it until its state is `ready` or `failed`. */
+        post: operations["create_connector"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connectors/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compares two documents: what changed, what that breaks, which step of the version it needs. */
+        post: operations["diff_connectors"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connectors/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Documents to try. */
+        get: operations["list_connector_samples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connectors/samples/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The text of a document to try. */
+        get: operations["get_connector_sample"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connectors/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One connector: where it stands, what was noticed in its document, its files. */
+        get: operations["get_connector"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connectors/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The text of a file of a package. */
+        get: operations["get_connector_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connectors/{id}/package.zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The whole package as a zip. The same package gives the same bytes. */
+        get: operations["download_connector"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/decisions": {
         parameters: {
             query?: never;
@@ -1702,6 +1822,200 @@ export interface components {
              */
             simplicity: number;
         };
+        /** @description A connector. */
+        Connector: components["schemas"]["ConnectorSummary"] & {
+            /** @description What was noticed in the document, and what the package says less exactly. */
+            diagnostics: components["schemas"]["ConnectorDiagnostic"][];
+            /** @description The package's files, by path. */
+            files: components["schemas"]["ConnectorFile"][];
+            /** @description What was asked for. */
+            options: components["schemas"]["ConnectorOptions"];
+        };
+        /**
+         * Format: binary
+         * @description A zip.
+         */
+        ConnectorArchive: string;
+        /** @description A change. */
+        ConnectorChange: {
+            /** @description Of which kind it is: `parameter-became-required`. */
+            code: string;
+            /** @description What it does to programs: `breaking`, `caution`, `addition` or `documentation`. */
+            impact: string;
+            /** @description What changed. */
+            message: string;
+            new?: components["schemas"]["ConnectorPlace"] | null;
+            old?: components["schemas"]["ConnectorPlace"] | null;
+            /** @description Method and path of the operation; none for the API as a whole. */
+            operation?: string | null;
+            /** @description Where in the operation: `response 200: [].name`. */
+            place: string;
+        };
+        /** @description Something that was noticed in a document. */
+        ConnectorDiagnostic: components["schemas"]["ConnectorPlace"] & {
+            /** @description Of which kind it is: `duplicate-operation-id`. */
+            code: string;
+            /** @description What it is. */
+            message: string;
+            /** @description `error`, `warning` or `note`. */
+            severity: string;
+            /** @description What to do. */
+            suggestion?: string | null;
+        };
+        /** @description What changed between two documents. */
+        ConnectorDiff: {
+            /** @description How many changes break programs. */
+            breaking: number;
+            /** @description The changes: those of the whole API, then by operation. */
+            changes: components["schemas"]["ConnectorChange"][];
+            /** @description The API after. */
+            new: components["schemas"]["ConnectorTitle"];
+            /** @description The API before. */
+            old: components["schemas"]["ConnectorTitle"];
+            /** @description The step that the next version needs: `major`, `minor`, `patch` or `none`. */
+            step: string;
+        };
+        /** @description Two documents to compare. */
+        ConnectorDiffRequest: {
+            /** @description The one that comes. */
+            new: components["schemas"]["ConnectorSource"];
+            /** @description The one that programs were written against. */
+            old: components["schemas"]["ConnectorSource"];
+        };
+        /** @description A file of a package. */
+        ConnectorFile: {
+            /** @description How large it is. */
+            bytes: number;
+            /** @description What it is written in: `typescript`, `json`, `markdown`, `text`. */
+            language: string;
+            /** @description Where it is in the package, with `/` between folders. */
+            path: string;
+        };
+        /**
+         * @description The licence of a package.
+         * @enum {string}
+         */
+        ConnectorLicense: "MIT" | "Apache-2.0" | "UNLICENSED";
+        /** @description What a package should be like. */
+        ConnectorOptions: {
+            /**
+             * @description Who holds the copyright.
+             * @default null
+             */
+            author: string | null;
+            /**
+             * @description The package's licence.
+             * @default MIT
+             */
+            license: components["schemas"]["ConnectorLicense"];
+            /**
+             * @description The package's name on npm: `@acme/billing`; made from the API's title unless told.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description The package's version; `0.1.0` unless told.
+             * @default null
+             */
+            version: string | null;
+        };
+        /** @description A place in a document. */
+        ConnectorPlace: {
+            /**
+             * Format: int32
+             * @description Column in characters, from 1.
+             */
+            column: number;
+            /** @description The file. */
+            file: string;
+            /**
+             * Format: int32
+             * @description Line, from 1.
+             */
+            line: number;
+            /** @description JSON pointer (RFC 6901) in the file. */
+            pointer: string;
+        };
+        /** @description A connector to make. */
+        ConnectorRequest: {
+            /** @description What the package should be like. */
+            options?: components["schemas"]["ConnectorOptions"];
+            /** @description Its document. */
+            source: components["schemas"]["ConnectorSource"];
+        };
+        /** @description A document to try. */
+        ConnectorSample: {
+            /** @description What it is, in Markdown. */
+            description: string;
+            /** @description What it is asked for by; its text is at `/connectors/samples/{name}`. */
+            name: string;
+            /** @description How many operations it has. */
+            operations: number;
+            /** @description The API's title. */
+            title: string;
+            /** @description The API's version. */
+            version: string;
+        };
+        /** @description Where a document is; one of `text`, `url` and `sample`. */
+        ConnectorSource: {
+            /** @description What messages call the text: the name of its file. */
+            file?: string | null;
+            /** @description A sample, by its name. */
+            sample?: string | null;
+            /** @description The document itself, at most 16 MiB. */
+            text?: string | null;
+            /** @description Where it is fetched from: this machine, or a host that the configuration allows (`connectors.allow_hosts`). */
+            url?: string | null;
+        };
+        /**
+         * @description Where a connector stands.
+         * @enum {string}
+         */
+        ConnectorState: "reading" | "generating" | "ready" | "failed";
+        /** @description A connector in a list. */
+        ConnectorSummary: {
+            /** @description Who asked for it. */
+            by: string;
+            /** @description When it was asked for. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Why there is no package. */
+            error?: string | null;
+            /** @description Its id. */
+            id: string;
+            /** @description Operations of the API. */
+            operations: number;
+            /** @description The package's name; empty until it is made. */
+            package: string;
+            /**
+             * Format: double
+             * @description How far it is, 0 to 1.
+             */
+            progress: number;
+            /** @description Schemas with a name. */
+            schemas: number;
+            /** @description What is being done, for people. */
+            stage: string;
+            /** @description Where it stands. */
+            state: components["schemas"]["ConnectorState"];
+            /** @description The API's title; empty until the document is read. */
+            title: string;
+            /**
+             * Format: int64
+             * @description Milliseconds from its turn to its end.
+             */
+            took_ms: number;
+            /** @description The API's version; empty until the document is read. */
+            version: string;
+        };
+        /** @description What an API says it is. */
+        ConnectorTitle: {
+            /** @description How many operations it has. */
+            operations: number;
+            /** @description Its title. */
+            title: string;
+            /** @description Its version. */
+            version: string;
+        };
         /** @description Follows everything that one received batch of signals led to, up to the last audit row. */
         CorrelationId: string;
         /** @description What was said on one day. */
@@ -2843,6 +3157,64 @@ export interface components {
                 summary: string;
                 /** @description Version or revision after. */
                 to?: string | null;
+            }[];
+            /** @description Pass as `cursor` for the next page; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_ConnectorSample: {
+            /** @description The items, in the order the list is documented to have. */
+            items: {
+                /** @description What it is, in Markdown. */
+                description: string;
+                /** @description What it is asked for by; its text is at `/connectors/samples/{name}`. */
+                name: string;
+                /** @description How many operations it has. */
+                operations: number;
+                /** @description The API's title. */
+                title: string;
+                /** @description The API's version. */
+                version: string;
+            }[];
+            /** @description Pass as `cursor` for the next page; null at the end. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_ConnectorSummary: {
+            /** @description The items, in the order the list is documented to have. */
+            items: {
+                /** @description Who asked for it. */
+                by: string;
+                /** @description When it was asked for. */
+                created_at: components["schemas"]["Timestamp"];
+                /** @description Why there is no package. */
+                error?: string | null;
+                /** @description Its id. */
+                id: string;
+                /** @description Operations of the API. */
+                operations: number;
+                /** @description The package's name; empty until it is made. */
+                package: string;
+                /**
+                 * Format: double
+                 * @description How far it is, 0 to 1.
+                 */
+                progress: number;
+                /** @description Schemas with a name. */
+                schemas: number;
+                /** @description What is being done, for people. */
+                stage: string;
+                /** @description Where it stands. */
+                state: components["schemas"]["ConnectorState"];
+                /** @description The API's title; empty until the document is read. */
+                title: string;
+                /**
+                 * Format: int64
+                 * @description Milliseconds from its turn to its end.
+                 */
+                took_ms: number;
+                /** @description The API's version; empty until the document is read. */
+                version: string;
             }[];
             /** @description Pass as `cursor` for the next page; null at the end. */
             next?: string | null;
@@ -4551,6 +4923,249 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Change"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_connectors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConnectorSummary"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_connector: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConnectorRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connector"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diff_connectors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConnectorDiffRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectorDiff"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_connector_samples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConnectorSample"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connector_sample: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": string;
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connector: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connector"];
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connector_file: {
+        parameters: {
+            query: {
+                /** @description Its path in the package. */
+                path: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description An error: see `code` and `detail` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    download_connector: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": components["schemas"]["ConnectorArchive"];
                 };
             };
             /** @description An error: see `code` and `detail` */

@@ -96,6 +96,17 @@ pub(crate) struct Make {
     /// Only say what would be written.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) reading: Reading,
+    /// Also fetch from this host (`api.example.com`, `*.example.com`); again for each. Without it only from this machine.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_url: Vec<String>,
+    /// Also read files outside of the document's folder when it refers to them.
+    #[arg(long)]
+    pub(crate) allow_files: bool,
+}
+
+impl Make {
+    /// What may be read. Not flattened: an optional group with a group inside would never be filled.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading { allow_url: self.allow_url.clone(), allow_files: self.allow_files }
+    }
 }

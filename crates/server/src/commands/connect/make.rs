@@ -32,7 +32,7 @@ pub(super) async fn run(make: Make, output: &Output) -> Result<ExitCode, String>
         "version" => format!("--package-version: {why}"),
         field => format!("--{field}: {why}"),
     })?;
-    let documents = reading::reader(&make.reading)?;
+    let documents = reading::reader(&make.reading())?;
     let stages = Stages::default();
     let read = stages.watch(reading::read(&documents, &make.spec, &stages)).await;
     let outcome = read.map_err(|error| reading::refused(&error))?;
