@@ -63,6 +63,7 @@ impl ConnectorOptions {
                 ConnectorLicense::Unlicensed => License::Unlicensed,
             },
             author: self.author.clone(),
+            ..Options::default()
         })
     }
 }
