@@ -7,7 +7,10 @@
 mod operations;
 mod schemas;
 
-use crate::api::{Api, At, Location, Operation};
+use std::collections::VecDeque;
+
+use crate::api::{Api, At, Location, Operation, SchemaId};
+use crate::check::Way;
 
 /// What changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +120,10 @@ pub fn diff(old: &Api, new: &Api) -> Diff {
 
 /// Most schemas that are compared: variants are compared with each other.
 const STEPS_MAX: usize = 500_000;
+
+/// Trials inside trials: a variant of a union that can only be told from another by more of them counts as another type.
+const TRIALS_MAX: usize = 8;
+
 /// Most changes that are told.
 const CHANGES_MAX: usize = 10_000;
 
@@ -127,13 +134,29 @@ struct Differ<'a> {
     changes: Vec<Change>,
     operation: Option<String>,
     seen: schemas::Seen,
+    /// Pairs of schemas that are compared next, the way they travel and where: one after the other, for they nest deeper
+    /// than a stack is.
+    waiting: VecDeque<(SchemaId, SchemaId, Way, String)>,
+    /// Whether somebody works them off.
+    working: bool,
+    /// Trials inside trials.
+    depth: usize,
     steps: usize,
 }
 
 impl<'a> Differ<'a> {
     fn new(old: &'a Api, new: &'a Api) -> Self {
-        let seen = schemas::Seen::default();
-        Self { old, new, changes: Vec::new(), operation: None, seen, steps: 0 }
+        Self {
+            old,
+            new,
+            changes: Vec::new(),
+            operation: None,
+            seen: schemas::Seen::default(),
+            waiting: VecDeque::new(),
+            working: false,
+            depth: 0,
+            steps: 0,
+        }
     }
 
     fn tell(

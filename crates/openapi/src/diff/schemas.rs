@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Number;
 
-use super::{Differ, Impact, STEPS_MAX};
+use super::{Differ, Impact, STEPS_MAX, TRIALS_MAX};
 use crate::api::{Additional, Api, At, Enum, Kind, Limits, Property, ScalarType, Schema, SchemaId, Union};
 use crate::check::Way;
 
@@ -68,6 +68,18 @@ impl<'a> Differ<'a> {
         if self.steps > STEPS_MAX || !self.seen.insert((old, new, way)) {
             return;
         }
+        self.waiting.push_back((old, new, way, place.to_owned()));
+        if self.working {
+            return;
+        }
+        self.working = true;
+        while let Some((old, new, way, place)) = self.waiting.pop_front() {
+            self.compare(old, new, way, &place);
+        }
+        self.working = false;
+    }
+
+    fn compare(&mut self, old: SchemaId, new: SchemaId, way: Way, place: &str) {
         let (old, new) = (View::of(self.old, old), View::of(self.new, new));
         let ats = (Some(old.schema.at), Some(new.schema.at));
         match (old.nullable, new.nullable) {
@@ -150,14 +162,12 @@ impl<'a> Differ<'a> {
 
     /// Whether one schema can take the place of another without breaking anything.
     fn agrees(&mut self, old: SchemaId, new: SchemaId, way: Way) -> bool {
-        let mut trial = Differ {
-            old: self.old,
-            new: self.new,
-            changes: Vec::new(),
-            operation: None,
-            seen: Seen::new(),
-            steps: self.steps,
-        };
+        if self.depth == TRIALS_MAX {
+            return false;
+        }
+        let mut trial = Differ::new(self.old, self.new);
+        trial.depth = self.depth + 1;
+        trial.steps = self.steps;
         trial.schema(old, new, way, "");
         self.steps = trial.steps;
         trial.changes.iter().all(|change| change.impact != Impact::Breaking)
