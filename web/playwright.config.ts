@@ -9,7 +9,7 @@ const patience = Number(process.env.PATIENCE ?? 3);
 
 export default defineConfig({
   testDir: "e2e",
-  testMatch: live ? /live\.spec\.ts/ : /(screens|flows|automation|editor|incident|live)\.spec\.ts/,
+  testMatch: live ? /live\.spec\.ts/ : /(screens|flows|automation|editor|incident|connectors|live)\.spec\.ts/,
   workers: 1,
   // A machine on which nothing works, its disk full say, is told so in minutes rather than one time-out a test.
   maxFailures: process.env.CI ? 8 : 0,

@@ -7,6 +7,8 @@ const incidentOf = async (page: Page, cls: string) => (await api<{ items: Item[]
 
 const runOf = async (page: Page, filter: string) => (await api<{ items: Item[] }>(page, `/runs?${filter}`)).items[0]!.id;
 
+const connectorOf = async (page: Page, title: string) => (await api<{ items: { id: string; title: string }[] }>(page, "/connectors")).items.find((i) => i.title === title)!.id;
+
 const SCREENS: { name: string; path: string | ((page: Page) => Promise<string>); shows: string | RegExp; focus?: string; /** The page behind it is inert. */ modal?: boolean }[] = [
   { name: "overview", path: "/", shows: "Needs a person" },
   { name: "incidents", path: "/incidents", shows: "checkout fails 41 % of orders since release 1.1.0" },
@@ -39,6 +41,11 @@ const SCREENS: { name: string; path: string | ((page: Page) => Promise<string>);
   { name: "runbooks", path: "/automation/runbooks", shows: "Restart the service" },
   { name: "runbook", path: "/automation/runbooks/reset-state", shows: "Symptoms" },
   { name: "policy", path: "/automation/policy", shows: "critical-needs-person" },
+  { name: "connectors", path: "/connectors", shows: "Samples to try" },
+  { name: "connectors, a sample opened", path: "/connectors?sample=users", shows: "title: Roster" },
+  { name: "connector", path: async (p) => `/connectors/${await connectorOf(p, "Tally")}?path=src%2Fclient.ts`, shows: "export class Tally extends Client {" },
+  { name: "connector, its document", path: async (p) => `/connectors/${await connectorOf(p, "Warehouse")}?view=document`, shows: "duplicate-operation-id" },
+  { name: "compare documents", path: "/connectors/compare", shows: "Before" },
   { name: "faults", path: "/faults", shows: "Demo: real processes, simulated shop." },
   { name: "logs", path: "/logs?text=order", shows: /placed, total/ },
   { name: "autonomy", path: "/settings", shows: "Add a grant" },

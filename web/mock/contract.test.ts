@@ -25,11 +25,12 @@ afterAll(() => { server.close(); });
 describe("the mock", () => {
   /** No screen asks for these. */
   const unused = ["list_outcomes", "watch_changes"];
-  const query: Record<string, string> = { query_series: "?service=checkout&name=request_rate", list_series: "?service=checkout" };
+  const query: Record<string, string> = { get_connector_file: "?path=README.md", query_series: "?service=checkout&name=request_rate", list_series: "?service=checkout" };
 
   it("answers every operation that reads as the contract says", async () => {
     const first = async (path: string) => (await items(path))[0]!.id;
-    const named: Record<string, string> = { "/incidents/{id}": await first("/incidents"), "/decisions/{id}": await first("/decisions"), "/services/{name}": "checkout", "/findings/{id}": await first("/findings"), "/runbooks/{name}": "restart-service", "/workflows/{name}": "shop.release-with-care", "/workflows/{name}/versions": "shop.release-with-care", "/runs/{id}": await first("/runs"), "/runs/{id}/journal": await first("/runs") };
+    const connector = await first("/connectors");
+    const named: Record<string, string> = { "/incidents/{id}": await first("/incidents"), "/decisions/{id}": await first("/decisions"), "/services/{name}": "checkout", "/findings/{id}": await first("/findings"), "/runbooks/{name}": "restart-service", "/workflows/{name}": "shop.release-with-care", "/workflows/{name}/versions": "shop.release-with-care", "/runs/{id}": await first("/runs"), "/runs/{id}/journal": await first("/runs"), "/connectors/samples/{name}": "users", ...Object.fromEntries(["", "/file", "/package.zip"].map((part) => [`/connectors/{id}${part}`, connector])) };
     for (const { path, operation } of OPERATIONS.filter((o) => o.method === "GET" && !unused.includes(o.operation.operationId))) {
       const at = path.replace(/\{\w+\}/, named[path] ?? "{}") + (query[operation.operationId] ?? "");
       const answer = await ask(at);
@@ -62,6 +63,7 @@ describe("the mock", () => {
       ["POST", "/silences", { when: "service == 'worker'", ends_at: new Date(Date.now() + 3_600_000).toISOString(), reason: "a test" }, 201], ["POST", "/silences/preview", { when: "severity in ['low', 'high'] || kind == 'alert'" }, 200],
       ["POST", `/silences/${(await items("/silences"))[0]!.id}/end`, undefined, 204], ["POST", "/triage/test", { source: "mute: [{ name: all, why: a test, when: 'true' }]" }, 200],
       ["POST", `/incidents/${several!.id}/split`, { findings: [several!.finding] }, 200], ["POST", `/incidents/${other!.id}/move`, { findings: [several!.finding] }, 200], ["POST", `/incidents/${several!.id}/merge`, { into: other!.id }, 200], ["GET", `/incidents/${several!.id}`, undefined, 200], ["GET", `/incidents/${other!.id}`, undefined, 200],
+      ["POST", "/connectors", { source: { sample: "crm" }, options: { license: "MIT" } }, 202], ["POST", "/connectors", { source: { text: "nothing" } }, 202], ["POST", "/connectors/diff", { old: { sample: "crm" }, new: { sample: "users" } }, 200],
       ["POST", "/workflows/validate", { source }, 200], ["POST", "/workflows/validate", { source: "document: 1" }, 200], ["PUT", "/workflows/mine.probe", { source }, 200], ["DELETE", "/workflows/mine.probe", undefined, 204],
       ["PUT", "/schedules/shop.sync-catalog", { enabled: false }, 200], ["PUT", "/stop-switch", { engaged: true, reason: "test" }, 200], ["PUT", "/stop-switch", { engaged: false, reason: "" }, 200],
     ];

@@ -91,5 +91,10 @@ export function answerFaults(o: Operation, answer: unknown): string[] {
   if (answer === undefined) return schema ? [`nothing was answered; ${status} has a body`] : [];
   return schema ? faults(answer, schema, "answer") : ["a body was answered, the contract has none"];
 }
+/** What is wrong with the media type of an answer that is no JSON. */
+export function typeFaults(o: Operation, type: string): string[] {
+  const known = Object.entries(o.responses).filter(([code]) => code.startsWith("2")).flatMap(([, c]) => Object.keys(c.content ?? {}));
+  return known.includes(type.split(";")[0]!) ? [] : [`the mock answers with ${type}, the contract of ${o.operationId} has ${known.join(", ")}`];
+}
 /** The status of an answer that is no refusal. */
 export const statusOf = (o: Operation): number => Number(Object.keys(o.responses).find((code) => code.startsWith("2")) ?? 200);

@@ -9,6 +9,7 @@ const CODES = {
   csrf_failed: [403, "The request does not prove that it comes from the dashboard"],
   not_found: [404, "Not found"],
   invalid_request: [400, "The request is wrong"],
+  gone: [410, "No longer here"],
   conflict: [409, "It cannot be done now"],
   internal: [500, "Homeostat failed"],
 } as const;

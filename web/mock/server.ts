@@ -9,12 +9,13 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { components } from "../src/api/schema";
 import { Automation } from "./automation";
+import { Connectors, Plain } from "./connectors";
 import { Detection } from "./detection";
 import { Explanations, TAKES_MS } from "./explanations";
 import { FAULTS } from "./faults";
 import { id, iso } from "./ids";
 import { GUARDS, PHASES, POLICY_VERSION, RULES, type Story, type Told } from "./incidents";
-import { answerFaults, askFaults, operationOf, statusOf } from "./contract";
+import { answerFaults, askFaults, operationOf, statusOf, typeFaults } from "./contract";
 import { may, offer, page, Refusal, text } from "./refusal";
 import { Regroup } from "./regroup";
 import { DEFINITIONS, runbook, tracks } from "./runbooks";
@@ -40,6 +41,7 @@ const explanations = new Explanations();
 const automation = new Automation(world, changed);
 const detection = new Detection(world, changed);
 const triage = new Triage(world, changed);
+const connectors = new Connectors();
 
 function incidentActions(t: Told, session: S["SessionView"]): S["AllowedAction"][] {
   const i = t.incident;
@@ -112,6 +114,7 @@ function read({ parts, q, session }: Ask): unknown {
       const edges = world.edges().filter((e) => e.from === b || e.to === b);
       return { service: world.service(b, told), findings: told.flatMap((t) => t.findings).filter((f) => f.service === b && f.state === "firing"), changes: world.changes(told).filter((c) => c.service === b).slice(0, 20), callers: edges.filter((e) => e.to === b).map((e) => e.from), callees: edges.filter((e) => e.from === b).map((e) => e.to), edges };
     }
+    case "connectors": return connectors.read(parts, q);
     case "detection": case "findings": case "objectives": return detection.read(parts, q, session);
     case "silences": case "triage": return triage.read(parts, q, session);
     case "runs": case "approvals": case "workflows": case "schedules": return automation.read(parts, q, session);
@@ -169,6 +172,7 @@ function change({ method, parts, body, session }: Ask): unknown {
     changed("fault", spec.name); follow(story, 0);
     return undefined;
   }
+  if (a === "connectors") return connectors.change(parts, body, session.user.name);
   if (["silences", "triage"].includes(a)) return triage.change(parts, body, session);
   if (["detection", "findings"].includes(a)) return detection.change(parts, body, session);
   if (["runs", "approvals", "workflows", "schedules"].includes(a)) return automation.change(method, parts, body, session);
@@ -195,6 +199,7 @@ async function api(req: IncomingMessage, res: ServerResponse, path: string, q: U
   const wrong = askFaults(operation, q, body);
   if (wrong.length > 0) throw new Refusal("invalid_request", wrong.join("; "));
   const answer = (json?: unknown, headers: Record<string, string> = {}) => {
+    if (json instanceof Plain) { const wrong = typeFaults(operation, json.type); if (wrong.length > 0) throw new Refusal("internal", wrong.join("; ")); res.writeHead(statusOf(operation), { "content-type": json.type, ...json.headers }).end(json.body); return; }
     // What the server would not answer is no answer here either.
     const drifted = answerFaults(operation, json);
     if (drifted.length > 0) throw new Refusal("internal", `the mock left the contract of ${operation.operationId}: ${drifted.slice(0, 5).join("; ")}`);

@@ -189,6 +189,30 @@ const policy = createRoute({
   component: lazyRouteComponent(() => import("./routes/PolicyPage"), "PolicyPage"),
 });
 
+const connectors = createRoute({
+  getParentRoute: () => app,
+  path: "/connectors",
+  // The sample whose document is open.
+  validateSearch: (s: Record<string, unknown>): { sample?: string } => ({ sample: text(s.sample) }),
+  loader: ({ context: { client } }) => Promise.all([client.ensureQueryData(q.connectorSamplesQuery), client.ensureQueryData(q.connectorsQuery)]),
+  component: lazyRouteComponent(() => import("./routes/ConnectorsPage"), "ConnectorsPage"),
+});
+
+const compareConnectors = createRoute({
+  getParentRoute: () => app,
+  path: "/connectors/compare",
+  loader: ({ context: { client } }) => client.ensureQueryData(q.connectorSamplesQuery),
+  component: lazyRouteComponent(() => import("./routes/ComparePage"), "ComparePage"),
+});
+
+const connector = createRoute({
+  getParentRoute: () => app,
+  path: "/connectors/$id",
+  validateSearch: (s: Record<string, unknown>): { path?: string; view?: "document" } => ({ path: text(s.path), ...(s.view === "document" ? { view: "document" } : {}) }),
+  loader: ({ context: { client }, params }) => client.ensureQueryData(q.connectorQuery(params.id)),
+  component: lazyRouteComponent(() => import("./routes/ConnectorPage"), "ConnectorPage"),
+});
+
 const faults = createRoute({
   getParentRoute: () => app,
   path: "/faults",
@@ -219,7 +243,7 @@ const settings = createRoute({
 
 const tree = root.addChildren([
   signIn,
-  app.addChildren([overview, incidents, incident, detection, objectives, silences, systems, service, automation, runs, run, approvals, workflows, workflow, newWorkflow, schedules, runbooks, runbook, policy, faults, logs, settings]),
+  app.addChildren([overview, incidents, incident, detection, objectives, silences, systems, service, automation, runs, run, approvals, workflows, workflow, newWorkflow, schedules, runbooks, runbook, policy, connectors, compareConnectors, connector, faults, logs, settings]),
 ]);
 
 export function makeRouter(client: QueryClient) {

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ApiError, request, setCsrfToken } from "./client";
 import { sessionQuery } from "./queries";
 import type {
-  AllowedAction, AutonomyGrant, AutonomyView, BulkAction, BulkRequest, BulkResult, CreatedToken, FaultRequest, HoldRequest, HoldsView, PlanRequest, Regrouped, Rehearsal, ReplayRequest, ReplayView, RunItem, RunPlan, RunRequest, RunStarted,
+  AllowedAction, AutonomyGrant, AutonomyView, BulkAction, BulkRequest, BulkResult, Connector, ConnectorDiff, ConnectorDiffRequest, ConnectorRequest, CreatedToken, FaultRequest, HoldRequest, HoldsView, PlanRequest, Regrouped, Rehearsal, ReplayRequest, ReplayView, RunItem, RunPlan, RunRequest, RunStarted,
   Session, SignIn, Silence, SilenceRequest, StopRequest, StopSwitch, TokenRequest, TriageTest, WorkflowDetail,
 } from "./types";
 
@@ -147,3 +147,11 @@ export const useSaveWorkflow = () =>
       request<WorkflowDetail>(`/workflows/${encodeURIComponent(id)}`, { method: "PUT", body: { source } }),
     [["workflows"], ["workflow"], ["schedules"]],
   );
+
+/** Makes a package of a document. */
+export const useCreateConnector = () =>
+  useChange((body: ConnectorRequest) => request<Connector>("/connectors", { method: "POST", body }), [["connectors"]]);
+
+/** What changed between two documents; keeps nothing. */
+export const useDiffConnectors = () =>
+  useMutation({ mutationFn: (body: ConnectorDiffRequest) => request<ConnectorDiff>("/connectors/diff", { method: "POST", body }) });

@@ -60,10 +60,9 @@ async function problemOf(response: Response): Promise<ApiError> {
   });
 }
 
-/** Calls an endpoint and gives its JSON; throws ApiError. */
-export async function request<T>(path: string, call: Call = {}): Promise<T> {
+async function send(path: string, call: Call): Promise<Response> {
   const method = call.method ?? "GET";
-  const headers: Record<string, string> = { accept: "application/json" };
+  const headers: Record<string, string> = { accept: "application/json, text/plain, application/yaml" };
   if (call.body !== undefined) headers["content-type"] = "application/json";
   if (method !== "GET" && csrfToken) headers["x-csrf-token"] = csrfToken;
   if (call.idempotencyKey) headers["idempotency-key"] = call.idempotencyKey;
@@ -86,10 +85,17 @@ export async function request<T>(path: string, call: Call = {}): Promise<T> {
     });
   }
   if (!response.ok) throw await problemOf(response);
-  if (response.status === 204) return undefined as T;
-  const text = await response.text();
+  return response;
+}
+
+/** Calls an endpoint and gives its JSON; throws ApiError. */
+export async function request<T>(path: string, call: Call = {}): Promise<T> {
+  const text = await requestText(path, call);
   return (text ? JSON.parse(text) : undefined) as T;
 }
+
+/** Calls an endpoint that answers with a text; throws ApiError. */
+export const requestText = async (path: string, call: Call = {}): Promise<string> => (await send(path, call)).text();
 
 /** For useInfiniteQuery: follows `next` until there is none. */
 export function pages<T>(path: string, query: Query = {}) {

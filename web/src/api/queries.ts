@@ -1,8 +1,8 @@
 /** Every read of the API as query options: key, path, freshness. Screens prefetch these in their loaders. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { pages, request, setCsrfToken, type Query } from "./client";
+import { pages, request, requestText, setCsrfToken, type Query } from "./client";
 import type {
-  ApiToken, ApprovalItem, AuditRow, AuditVerification, AutonomyGrant, Change, Demo, DetectionView, FindingView, HoldsView, IncidentDetail, IncidentSummary, JournalItem, LogHistogram, LogRecord, ObjectivesView,
+  ApiToken, ApprovalItem, AuditRow, AuditVerification, AutonomyGrant, Change, Connector, ConnectorSample, ConnectorSummary, Demo, DetectionView, FindingView, HoldsView, IncidentDetail, IncidentSummary, JournalItem, LogHistogram, LogRecord, ObjectivesView,
   Overview, Page, Policy, RunDetail, RunFilter, RunItem, Runbook, RunbookSummary, ScheduleItem, Validation, WorkflowDetail, WorkflowSummary, WorkflowVersion, SeriesAnswer, SeriesAsk, Service, ServiceDetail, ServiceMap, Session, Silence, SilenceMatches, Status, StopSwitch, Track, TriageView,
 } from "./types";
 
@@ -114,3 +114,14 @@ export const auditQuery = infinite<AuditRow>(["audit"], "/audit", { limit: 100 }
 export const auditVerifyQuery = queryOptions({ ...get<AuditVerification>(["audit", "verify"], "/audit/verify"), enabled: false });
 export const statusQuery = queryOptions({ ...get<Status>(["status"], "/status"), refetchInterval: 10_000 });
 export const demoQuery = get<Demo>(["demo"], "/demo");
+
+const MAKING_MS = 300;
+const isMaking = (c: ConnectorSummary) => c.state === "reading" || c.state === "generating";
+export const connectorSamplesQuery = queryOptions({ ...list<ConnectorSample>(["connector-samples"], "/connectors/samples"), staleTime: Infinity });
+export const sampleTextQuery = (name: string) =>
+  queryOptions({ queryKey: ["connector-samples", name], staleTime: Infinity, queryFn: ({ signal }) => requestText(`/connectors/samples/${at(name)}`, { signal }) });
+export const connectorsQuery = queryOptions({ ...list<ConnectorSummary>(["connectors"], "/connectors"), refetchInterval: (q) => (q.state.data?.some(isMaking) ? MAKING_MS : false) });
+export const connectorQuery = (id: string) =>
+  queryOptions({ ...get<Connector>(["connector", id], `/connectors/${at(id)}`), refetchInterval: (q) => (q.state.data && isMaking(q.state.data) ? MAKING_MS : false) });
+export const connectorFileQuery = (id: string, path: string) =>
+  queryOptions({ queryKey: ["connector", id, "file", path], staleTime: Infinity, queryFn: ({ signal }) => requestText(`/connectors/${at(id)}/file`, { query: { path }, signal }) });

@@ -95,8 +95,18 @@ export type AuditVerification = Schemas["AuditVerdict"];
 export type Status = Schemas["Status"];
 export type Fault = Schemas["Fault"];
 export type Demo = Schemas["DemoView"];
+export type Connector = Schemas["Connector"];
+export type ConnectorSummary = Schemas["ConnectorSummary"];
+export type ConnectorDiagnostic = Schemas["ConnectorDiagnostic"];
+export type ConnectorFile = Schemas["ConnectorFile"];
+export type ConnectorSample = Schemas["ConnectorSample"];
+export type ConnectorDiff = Schemas["ConnectorDiff"];
+export type ConnectorChange = Schemas["ConnectorChange"];
 
 // What a request carries.
+export type ConnectorOptions = Schemas["ConnectorOptions"];
+export type ConnectorRequest = Schemas["ConnectorRequest"];
+export type ConnectorDiffRequest = Schemas["ConnectorDiffRequest"];
 export type SignIn = Schemas["SignIn"];
 export type FaultRequest = Schemas["FaultRequest"];
 export type StopRequest = Schemas["StopRequest"];

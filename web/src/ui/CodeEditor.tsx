@@ -1,4 +1,4 @@
-/** A text editor for YAML and JSON. The editor itself is loaded when the first one is shown. */
+/** A text editor for YAML and JSON, and a view of other code. The editor itself is loaded when the first one is shown. */
 import { lazy, Suspense } from "react";
 import type { SourceError } from "@/api/types";
 import { Skeleton } from "./States";
@@ -9,7 +9,9 @@ export type EditorProps = {
   onChange?: (text: string) => void;
   onSave?: () => void;
   readOnly?: boolean;
-  problems?: readonly SourceError[];
+  problems?: readonly (SourceError & { severity?: "error" | "warning" | "info" })[];
+  /** What the text is written in; YAML, of which JSON is a part, unless told. */
+  language?: "yaml" | "typescript" | "markdown" | "text";
   /** JSON Schema for completion and for what a key means on hover. */
   schema?: Record<string, unknown>;
   /** Where the cursor is put: line from 1. Each new object moves it again. */

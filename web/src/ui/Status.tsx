@@ -2,7 +2,7 @@
 import clsx from "clsx";
 import {
   Activity, Ban, BellOff, CalendarClock, Check, ChevronDown, ChevronsUp, ChevronUp, CircleCheck, CircleDashed, CircleDot, CircleX, Clock3, Equal, Eye, EyeOff, Flag, Group, Hand,
-  Hourglass, LoaderCircle, MessageSquare, Minus, OctagonX, Pause, Play, RotateCcw, ScanEye, ShieldCheck, ShieldQuestionMark, SkipForward, TriangleAlert, Undo2, Ungroup, UserCheck, UserRound, Wrench, X, Zap, type LucideIcon,
+  Hourglass, LoaderCircle, MessageSquare, Minus, OctagonX, Pause, Play, Plus, RotateCcw, ScanEye, ShieldCheck, ShieldQuestionMark, SkipForward, TriangleAlert, Undo2, Ungroup, UserCheck, UserRound, Wrench, X, Zap, type LucideIcon,
 } from "lucide-react";
 import { words } from "@/lib/format";
 
@@ -55,6 +55,13 @@ const LOOKS = {
     pending: { tone: "accent", icon: Hand }, approved: { tone: "ok", icon: UserCheck }, rejected: { tone: "bad", icon: Ban }, expired: { tone: "neutral", icon: Clock3 }, withdrawn: { tone: "neutral", icon: SkipForward },
   },
   schedule: { on: { tone: "ok", icon: CalendarClock }, resting: { tone: "neutral", icon: Pause } },
+  connector: {
+    reading: { tone: "accent", icon: LoaderCircle, moves: true }, generating: { tone: "accent", icon: LoaderCircle, moves: true }, ready: { tone: "ok", icon: CircleCheck }, failed: { tone: "bad", icon: CircleX },
+  },
+  diagnostic: { error: { tone: "bad", icon: CircleX }, warning: { tone: "warn", icon: TriangleAlert }, note: { tone: "neutral", icon: MessageSquare } },
+  compatibility: {
+    breaking: { tone: "bad", icon: OctagonX, label: "Breaks" }, caution: { tone: "warn", icon: TriangleAlert }, addition: { tone: "ok", icon: Plus }, documentation: { tone: "neutral", icon: MessageSquare, label: "Words only" },
+  },
   component: { running: { tone: "ok", icon: CircleCheck }, degraded: { tone: "warn", icon: TriangleAlert }, quarantined: { tone: "bad", icon: OctagonX } },
 } satisfies Record<string, Record<string, Look>>;
 

@@ -32,6 +32,12 @@ const look = EditorView.theme({
   ".cm-diagnostic-error": { borderLeft: "4px solid var(--bad)" },
   ".cm-lintRange-error": { backgroundImage: "none", textDecoration: "underline wavy var(--bad) 1px", textUnderlineOffset: "3px" },
   ".cm-lint-marker-error": { content: "''", width: "10px", height: "10px", marginTop: "5px", borderRadius: "50%", backgroundColor: "var(--bad)" },
+  ".cm-diagnostic-warning": { borderLeft: "4px solid var(--warn)" },
+  ".cm-diagnostic-info": { borderLeft: "4px solid var(--line-strong)" },
+  ".cm-lintRange-warning": { backgroundImage: "none", textDecoration: "underline wavy var(--warn) 1px", textUnderlineOffset: "3px" },
+  ".cm-lintRange-info": { backgroundImage: "none", textDecoration: "underline dotted var(--line-strong) 1px", textUnderlineOffset: "3px" },
+  ".cm-lint-marker-warning": { content: "''", width: "10px", height: "10px", marginTop: "5px", borderRadius: "50%", backgroundColor: "var(--warn)" },
+  ".cm-lint-marker-info": { content: "''", width: "8px", height: "8px", margin: "6px 0 0 1px", borderRadius: "50%", backgroundColor: "var(--line-strong)" },
   ".cm-panels": { backgroundColor: "var(--raised)", color: "var(--ink)", borderColor: "var(--line)" },
   ".cm-panels input, .cm-panels button": { backgroundColor: "var(--panel)", color: "var(--ink)", border: "1px solid var(--line-strong)", borderRadius: "5px", backgroundImage: "none", padding: "2px 6px" },
   ".cm-searchMatch": { backgroundColor: "var(--warn-soft)", outline: "1px solid var(--warn)" },
@@ -53,7 +59,25 @@ const colours = HighlightStyle.define([
   { tag: t.quote, color: "var(--ok)" },
 ]);
 
-export const codeTheme: Extension = [look, syntaxHighlighting(colours)];
+/** Programs have other parts than data: what is said, named and built in are told apart, prose stays quiet. */
+const programs = HighlightStyle.define([
+  { tag: [t.keyword, t.modifier, t.operatorKeyword, t.controlKeyword, t.definitionKeyword, t.moduleKeyword, t.self, t.null, t.bool], color: "var(--accent)" },
+  { tag: [t.string, t.special(t.string), t.regexp, t.monospace], color: "var(--ok)" },
+  { tag: [t.number, t.atom], color: "var(--warn)" },
+  { tag: [t.typeName, t.className, t.namespace], color: "var(--warn)" },
+  { tag: [t.function(t.variableName), t.function(t.propertyName), t.function(t.definition(t.variableName))], color: "var(--ink)", fontWeight: "600" },
+  { tag: [t.variableName, t.propertyName, t.definition(t.propertyName), t.definition(t.variableName)], color: "var(--ink)" },
+  { tag: [t.comment, t.lineComment, t.blockComment, t.docComment], color: "var(--faint)", fontStyle: "italic" },
+  { tag: [t.punctuation, t.separator, t.bracket, t.brace, t.squareBracket, t.paren, t.operator, t.processingInstruction, t.contentSeparator], color: "var(--soft)" },
+  { tag: [t.heading], color: "var(--ink)", fontWeight: "700" },
+  { tag: t.strong, fontWeight: "700" },
+  { tag: t.emphasis, fontStyle: "italic" },
+  { tag: [t.link, t.url], color: "var(--accent)" },
+]);
+
+export const codeColours: Extension = syntaxHighlighting(programs);
+
+export const codeTheme: Extension = [look, syntaxHighlighting(colours, { fallback: true })];
 
 /**
  * Where an editor lives. Its styles are adopted by a shadow root of its own: a style element in the page would be refused
