@@ -7,6 +7,7 @@ import { packageName, packageOf, type Api, type Made } from "./packages";
 import { Refusal } from "./refusal";
 
 type S = components["schemas"];
+type Options = Partial<S["ConnectorOptions"]>;
 const FOLDER = new URL("../../connectors/samples/", import.meta.url);
 const SAMPLES = new Map(readdirSync(FOLDER).filter((f) => f.endsWith(".yaml")).sort().map((f) => [f.slice(0, -5), readFileSync(new URL(f, FOLDER), "utf8")]));
 const METHODS = new Set(["get", "put", "post", "delete", "patch", "head", "options"]);
@@ -60,7 +61,7 @@ export class Connectors {
   private gone = new Set<string>();
 
   constructor() {
-    const options: S["ConnectorOptions"] = { license: "Apache-2.0", name: "@shop/tally" };
+    const options: Options = { license: "Apache-2.0", name: "@shop/tally" };
     this.make({ sample: "billing" }, options, "admin", Date.now() - 3_600_000);
     this.make({ text: FAULTY, file: "warehouse.yaml" }, { license: "MIT" }, "ada", Date.now() - 240_000);
   }
@@ -72,7 +73,7 @@ export class Connectors {
     return { name: source.file ?? "document", text: source.text };
   }
 
-  private make(source: S["ConnectorSource"], options: S["ConnectorOptions"], by: string, at: number): Kept {
+  private make(source: S["ConnectorSource"], options: Options, by: string, at: number): Kept {
     if (options.name && !/^(@[a-z0-9-_.]+\/)?[a-z0-9-_.]+$/.test(options.name)) throw new Refusal("invalid_request", `/options/name: "${options.name}" is no name of a package: take small letters, digits, \`-\`, \`_\` and \`.\``);
     const document = this.document(source);
     this.made += 1;
@@ -81,7 +82,7 @@ export class Connectors {
     try { read = readDocument(document.text, document.name); } catch (e) { why = `${document.name}: ${e instanceof Refusal ? e.detail : String(e)}`; }
     const name = options.name ?? packageName(read?.api.title ?? "");
     const kept: Kept = {
-      read, why, options: { license: "MIT", ...options }, at, files: read ? packageOf(read.api, name, options.version ?? "0.1.0", options.license ?? "MIT").sort((a, b) => a.path.localeCompare(b.path, "en")) : [],
+      read, why, options: { name: null, version: null, author: null, license: "MIT", ...options }, at, files: read ? packageOf(read.api, name, options.version ?? "0.1.0", options.license ?? "MIT").sort((a, b) => a.path.localeCompare(b.path, "en")) : [],
       summary: { id: id("con", at, `${document.name}${String(this.made)}`), title: read?.api.title ?? "", version: read?.api.version ?? "", package: read ? name : "", state: "ready", stage: "the package is there", progress: 1, operations: read?.api.operations.length ?? 0, schemas: read?.api.schemas.length ?? 0, took_ms: 42, created_at: iso(at), by },
     };
     this.kept.unshift(kept);
@@ -125,7 +126,7 @@ export class Connectors {
 
   change(parts: string[], body: Record<string, unknown>, by: string): unknown {
     if (parts[1] === "diff") return this.diff(body.old as S["ConnectorSource"], body.new as S["ConnectorSource"]);
-    const kept = this.make(body.source as S["ConnectorSource"], (body.options as S["ConnectorOptions"] | undefined) ?? { license: "MIT" }, by, Date.now());
+    const kept = this.make(body.source as S["ConnectorSource"], (body.options as Options | undefined) ?? { license: "MIT" }, by, Date.now());
     return this.view(kept);
   }
 

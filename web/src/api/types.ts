@@ -104,8 +104,9 @@ export type ConnectorDiff = Schemas["ConnectorDiff"];
 export type ConnectorChange = Schemas["ConnectorChange"];
 
 // What a request carries.
-export type ConnectorOptions = Schemas["ConnectorOptions"];
-export type ConnectorRequest = Schemas["ConnectorRequest"];
+/** What is left out is as it is unless told. */
+export type ConnectorOptions = Partial<Schemas["ConnectorOptions"]>;
+export type ConnectorRequest = { source: Schemas["ConnectorSource"]; options: ConnectorOptions };
 export type ConnectorDiffRequest = Schemas["ConnectorDiffRequest"];
 export type SignIn = Schemas["SignIn"];
 export type FaultRequest = Schemas["FaultRequest"];
