@@ -53,9 +53,10 @@ export function BottomBar({ overview }: Props) {
   return (
     <nav aria-label="Areas" className="fixed inset-x-0 bottom-0 z-30 flex border-t bg-panel pb-[env(safe-area-inset-bottom)] lg:hidden">
       {shown(overview).map(({ to, title, icon: Icon }) => (
-        <Link key={to} to={to} activeOptions={{ exact: to === "/" }} className="relative flex min-w-0 flex-1 flex-col items-center gap-0.5 py-2 text-[10px] font-medium text-faint" activeProps={{ className: "text-accent!", "aria-current": "page" }}>
+        <Link key={to} to={to} activeOptions={{ exact: to === "/" }} className="group relative flex min-h-13 min-w-0 flex-1 flex-col items-center justify-center gap-0.5 py-2 text-[10px] font-medium text-faint max-[32rem]:aria-[current=page]:flex-[1.8]" activeProps={{ className: "text-accent!", "aria-current": "page" }}>
           <Icon aria-hidden className="size-5" />
-          <span className="max-w-full truncate">{title}</span>
+          {/* Nine words do not fit a phone: it names where one is, and says the others to screen readers. */}
+          <span className="max-w-full truncate max-[32rem]:group-not-aria-[current=page]:sr-only">{title}</span>
           {to === "/incidents" && needs > 0 && <span className="absolute top-1 left-1/2 ml-1.5 size-4 rounded-full bg-bad-solid text-center text-[10px] leading-4 font-bold text-on-accent">{needs}<span className="sr-only"> need a person</span></span>}
           {to === "/automation" && asking > 0 && <span className="absolute top-1 left-1/2 ml-1.5 size-4 rounded-full bg-accent-solid text-center text-[10px] leading-4 font-bold text-on-accent">{asking}<span className="sr-only"> pending</span></span>}
         </Link>
